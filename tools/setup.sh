@@ -15,14 +15,17 @@ stop() { echo "setup: $*" >&2; exit 1; }
 need_debian() {
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "setup: installing $1 through apt-get" >&2
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1"; } >&2 \
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1"; } >/dev/null \
       || stop "apt-get could not install $1."
   else
     stop "$2 On Debian or Ubuntu: apt install $1"
   fi
 }
 
-command -v "$python" >/dev/null 2>&1 || need_debian python3 "There is no $python here."
+if ! command -v "$python" >/dev/null 2>&1; then
+  [ "$python" = python3 ] || stop "There is no $python here."
+  need_debian python3 "There is no python3 here."
+fi
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
   || stop "$("$python" --version) is too old; Tiercel needs 3.11 or newer (PYTHON=/path/to/python make setup)."
 "$python" -c 'import venv' 2>/dev/null || need_debian python3-venv "This Python lacks its venv module."
@@ -43,15 +46,20 @@ if ! "$venv/bin/python" -c '' 2>/dev/null; then
   rm -rf "$venv"
   "$python" -m venv --without-pip "$venv" || stop "$python could not make an environment."
 fi
-# zfec is the only part without a wheel on some machines (arm64); there a C compiler builds it.
-case $(uname -m) in
-  x86_64|amd64) binary="--only-binary :all:" ;;
-  *) binary="--only-binary :all: --no-binary zfec" ;;
-esac
-# shellcheck disable=SC2086
-"$pip" -m pip --python "$venv/bin/python" install --quiet --disable-pip-version-check --no-input \
-  --require-hashes $binary -r "requirements/$set_name.txt" \
-  || stop "pip could not install requirements/$set_name.txt (see above)."
+fill() {
+  "$pip" -m pip --python "$venv/bin/python" install --quiet --disable-pip-version-check --no-input \
+    --require-hashes --only-binary :all: "$@" -r "requirements/$set_name.txt"
+}
+# Nothing is compiled, but for zfec where it has no wheel (arm64 Linux, a Python newer than it).
+if ! fill 2>"$venv/pip.log"; then
+  if grep -q "No matching distribution found for zfec" "$venv/pip.log"; then
+    echo "setup: building zfec here; this needs a C compiler and the headers of Python" >&2
+    fill --no-binary zfec || stop "zfec could not be built. On Debian or Ubuntu: apt install gcc python3-dev"
+  else
+    cat "$venv/pip.log" >&2
+    stop "pip could not install requirements/$set_name.txt (see above)."
+  fi
+fi
 
 # Tiercel itself: a path to src and the plainest script there is. -I: nothing of the caller's
 # Python settings, no module lying about in the current folder. Building a wheel here would need
