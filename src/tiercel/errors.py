@@ -53,6 +53,12 @@ class NameTaken(UsageError):
     sentence = "That name is taken."
 
 
+class NameRefused(UsageError):
+    """A parcel name is not 26 characters of lower-case base32; nothing was touched."""
+
+    sentence = "That is not the name of a parcel."
+
+
 class IdAmbiguous(UsageError):
     """A prefix fits more than one letter."""
 
@@ -64,6 +70,13 @@ class StateForbids(UsageError):
     """The letter or bond is in a state in which this cannot be done."""
 
     sentence = "That cannot be done in this state."
+
+
+class EnclosureChanged(UsageError):
+    """A file shrank or grew while it was being enclosed."""
+
+    sentence = "This file changed while it was being enclosed; nothing was sealed."
+    remedy = "Close the program that writes to it, then enclose it again."
 
 
 # -- malformed: bytes that do not follow the spec --------------------------------------------------
@@ -131,9 +144,13 @@ class Duplicate(SealError):
 
 
 class KeyExpired(SealError):
-    """Verdict: the one-time key of this letter is gone; the sender must seal it again."""
+    """Verdict: the one-time key of this letter is gone; the sender must seal it again.
+
+    ``unknown`` is true when no such key was ever here, as after a restore; such a bundle is put aside.
+    """
 
     sentence = "The key of this letter is gone; it must be sealed again."
+    unknown = False
 
 
 class Forged(SealError):
