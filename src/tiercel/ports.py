@@ -56,10 +56,10 @@ class Listed:
 class Carrier(Protocol):
     """A road for parcels. Names are given by the caller: 26 characters of lower-case base32.
 
-    Contract (proved by ``testing.carrier_suite``): ``put`` is idempotent and durable when it returns; a write cut off
-    half-way is never listed; an error never leaves a listed parcel behind; sizes are checked before anything is
-    written; ``list`` gives only whole parcels of a profile's size; names never lead out of the carrier. Foreign
-    exceptions become :class:`~tiercel.errors.CarrierError`, cause kept.
+    Contract (proved by ``testing.carrier_suite``): ``put`` is idempotent, and what was put is durable once ``flush``
+    returns; a write cut off half-way is never listed; an error never leaves a listed parcel behind; sizes are checked
+    before anything is written; ``list`` gives only whole parcels of a profile's size; names never lead out of the
+    carrier. Foreign exceptions become :class:`~tiercel.errors.CarrierError`, cause kept.
     """
 
     road: Road
@@ -82,6 +82,13 @@ class Carrier(Protocol):
         Raises:
             LimitError: Not a size of this road.
             CarrierFull, CarrierReadOnly, CarrierMissing: As named; nothing is left behind.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Make every parcel put since the last flush durable; until it returns none of them may be counted as sent.
+
+        Raises CarrierError: put them again at the next visit. One flush for many parcels costs a folder half the time.
         """
         ...
 

@@ -1,0 +1,1 @@
+"""Carriers around a carrier: the same road with a different temper. Each is a Carrier itself and passes the suite."""
