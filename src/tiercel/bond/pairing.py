@@ -221,7 +221,6 @@ def _read_answer(message2: bytes) -> tuple[bytes, bytes]:
 
 
 def _same_answer(answer_hash: bytes, message2: bytes) -> bool:
-    payload_of(message2, ANSWER)
     if same(sha256(message2), answer_hash):
         return True
     _read_answer(message2)
