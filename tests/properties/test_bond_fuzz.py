@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from bond_people import Seeded, flip, pair
 from tiercel.bond.invitation import Invitation, decode_invitation, encode_invitation
 from tiercel.bond.pairing import Accepting, InviterAnswered, Inviting, Paired, message_number
-from tiercel.bond.readers import Reader, canonical, diff
 from tiercel.errors import (
     KeyDegenerate,
     MalformedInvitation,
@@ -112,15 +111,3 @@ items = st.recursive(
 def test_any_record_as_a_state_is_one_or_is_refused(data: bytes, kind: Any) -> None:
     with contextlib.suppress(MalformedPairing):
         assert type(kind.from_bytes(data)) is kind
-
-
-readers = st.lists(st.builds(Reader, st.sampled_from(["vault", "stick", "é", "z"]), st.integers(0, 3)), max_size=6)
-
-
-@some
-@given(readers, readers)
-def test_a_difference_leads_from_the_old_list_to_the_new(old: list[Reader], new: list[Reader]) -> None:
-    now = list(old)
-    for change in diff(old, new):
-        now.append(change.reader) if change.what == "added" else now.remove(change.reader)
-    assert canonical(now) == canonical(new)
