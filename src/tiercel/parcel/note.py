@@ -27,6 +27,7 @@ from tiercel.wire import decode_record, encode_record, is_newer, record_version
 NOTE_BYTES_MAX: Final = 1 << 20
 WANTS_MAX: Final = 64  # bundles in one note
 DAY_MAX: Final = 10_000_000
+_ARRAY_OF_8: Final = 0x98  # fields with a default could be left out otherwise
 
 Id: TypeAlias = Annotated[bytes, Meta(min_length=ID_BYTES, max_length=ID_BYTES)]
 Hash: TypeAlias = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
@@ -115,6 +116,8 @@ def decode_note(record: bytes | memoryview) -> Note:
     try:
         if is_newer(record_version(record)):
             raise NewerVersion()
+        if record[0] != _ARRAY_OF_8:
+            raise MalformedNote("a note has eight fields")
         return decode_record(Note, record, NOTE_BYTES_MAX)
     except MalformedWire as error:
         raise MalformedNote() from error
