@@ -111,6 +111,12 @@ def test_a_run_never_crosses_from_source_to_repair_or_into_another_group() -> No
     assert [(g, f, len(d) // 1792) for g, f, d in inside.runs()] == [(0, k - 2, 2), (0, k, 2), (1, 0, 2)]
 
 
+def test_neighbours_in_two_groups_are_two_runs() -> None:
+    bundle = Bundle(Random(4).randbytes(230 * 1792))
+    inside = opened(CELL, bundle.parcel(CELL, [(0, 3), (1, 4), (1, 5)], R))
+    assert [(g, f, len(d) // 1792) for g, f, d in inside.runs()] == [(0, 3, 1), (1, 4, 2)]
+
+
 def test_a_run_may_be_given_as_one_piece() -> None:
     bundle = Bundle(Random(5).randbytes(9 * 1792))
     refs = [(0, i) for i in range(9)]

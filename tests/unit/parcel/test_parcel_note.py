@@ -163,6 +163,14 @@ def test_more_than_one_note_may_hold_is_split_whatever_the_room() -> None:
         decode_note(encode_note(one))
 
 
+@pytest.mark.parametrize("groups", [1, 16, 500])
+def test_the_largest_numbers_fit_too(groups: int) -> None:
+    want = Want(HASH, ((0xFFFF_FFFF, 0xFFFF),) * groups)
+    for room in range(1900, 1960):
+        notes = split(Note(day=10_000_000, wants=(want,) * 40), room)
+        assert all(len(encode_note(one)) <= room for one in notes)
+
+
 def test_the_urgent_comes_first_and_no_note_is_half_empty() -> None:
     note = Note(receipts=tuple(Receipt(ReceiptKind.ARRIVED, ID, HASH) for _ in range(100)), haves=(HASH,) * 100)
     notes = split(note, note_room(QR))

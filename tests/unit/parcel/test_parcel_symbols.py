@@ -133,6 +133,7 @@ def test_systematic_symbols_are_slices_and_need_no_code() -> None:
         "l = symbols.layout_of(3000)\n"
         "s = symbols.encode(l, bytes(l.group_bytes), [0, 1])\n"
         "assert symbols.decode_group(l, dict(enumerate(s))) == bytes(l.group_bytes)\n"
+        "assert symbols.decode_group(l, {0: s[0], 9: bytes(1792), 1: s[1]}) == bytes(l.group_bytes)\n"
         "assert 'zfec' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, env={"PYTHONPATH": ":".join(sys.path)})

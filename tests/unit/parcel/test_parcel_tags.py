@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections import Counter
 from collections.abc import Iterable
 from random import Random
@@ -22,6 +23,8 @@ def test_a_head_is_r_and_its_tag() -> None:
     head = tags.make_head(KEYS, bytes(16))
     assert len(head) == 32
     assert head[:16] == bytes(16)
+    message = b"\0\0\0\x09tiercel/1" + b"\0\0\0\x03tag" + b"\0\0\0\x10" + bytes(16)
+    assert head[16:] == hmac.digest(KEYS.tag_key, message, "sha256")[:16]
     assert tags.recognise(head, [KEYS]) == 0
     assert tags.recognise(head + b"more of the parcel", [KEYS]) == 0
     assert tags.recognise(memoryview(head), [KEYS]) == 0
