@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Every variable of the environment Tiercel may look at. None of them turns a check off.
 ENVIRONMENT = {
-    "TIERCEL_VAULT", "TIERCEL_PASSPHRASE", "_TIERCEL_COMPLETE", "EDITOR", "VISUAL", "XDG_STATE_HOME", "HOME",
-    "NO_COLOR", "TERM", "COLUMNS",
+    "TIERCEL_VAULT", "TIERCEL_PASSPHRASE", "_TIERCEL_COMPLETE", "EDITOR", "VISUAL", "XDG_DATA_HOME",
+    "XDG_STATE_HOME", "HOME", "NO_COLOR", "TERM", "COLUMNS",
 }  # fmt: skip
 WEAKENING = re.compile(
     r"sim_?crypto|fake_?crypto|null_?cipher|insecure|skip_(verify|check|seal|mac)|no_verify|disable_(verify|check|mac)"

@@ -1,0 +1,116 @@
+"""``tiercel carrier``: the roads letters travel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tiercel.cli import output, shapes
+from tiercel.cli.frame import group, member
+from tiercel.cli.kinds import KNOWN_NAME, NEW_NAME
+from tiercel.cli.session import Session
+from tiercel.errors import NameUnknown
+
+if TYPE_CHECKING:
+    from tiercel.runtime.home import Home
+    from tiercel.runtime.views import CarrierView
+
+
+@group(
+    "carrier",
+    examples=[("tiercel carrier add folder stick /media/ada/STICK", ""), ("tiercel carrier test stick", "")],
+)
+def carrier() -> None:
+    """Roads: add, list, test and remove carriers.
+
+    A carrier moves sealed parcels and learns nothing of what is in them.
+    """
+
+
+@group("add", within=carrier, examples=[("tiercel carrier add folder stick /media/ada/STICK", "")])
+def add() -> None:
+    """Add a road."""
+
+
+@member(
+    add,
+    "folder",
+    examples=[
+        ("tiercel carrier add folder stick /media/ada/STICK", "a stick that somebody carries"),
+        ("tiercel carrier add folder shared ~/Sync/letters", "a folder that another program keeps in step"),
+    ],
+)
+@click.argument("name", type=NEW_NAME)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.pass_obj
+def add_folder(session: Session, name: str, path: Path) -> None:
+    """Use a folder as a road: a stick, a mounted share, a synchronised folder.
+
+    The folder may hold other files; they are left alone.
+    """
+    from tiercel.runtime import roads
+
+    with session.home() as home:
+        roads.add_folder(home, name, str(path.expanduser().absolute()))
+        view = named(home, name)
+    line = f"{output.plain(view.name)} is a road now: {output.plain(view.place)}"
+    output.show(session.json, shapes.carrier(view), [line])
+
+
+@member(carrier, "list", examples=[("tiercel carrier list", "")])
+@click.pass_obj
+def list_carriers(session: Session) -> None:
+    """List the roads, what uses them, and their troubles."""
+    from tiercel.runtime import roads
+
+    with session.home() as home:
+        views = roads.carriers(home)
+    lines = output.table(row(view) for view in views) or ["No roads yet. Add one: tiercel carrier add folder NAME PATH"]
+    output.show(session.json, [shapes.carrier(view) for view in views], lines)
+
+
+@member(carrier, "test", examples=[("tiercel carrier test stick", "")])
+@click.argument("name", type=KNOWN_NAME)
+@click.pass_obj
+def test_carrier(session: Session, name: str) -> None:
+    """Try a road now, and say what is wrong with it."""
+    from tiercel.runtime import roads
+
+    with session.home() as home:
+        view = roads.test(home, name)
+    output.show(session.json, shapes.carrier(view), [f"{output.plain(view.name)} is well: {output.plain(view.place)}"])
+
+
+@member(carrier, "remove", examples=[("tiercel carrier remove stick", "")])
+@click.argument("name", type=KNOWN_NAME)
+@click.pass_obj
+def remove(session: Session, name: str) -> None:
+    """Use a road no longer; what is on it stays there."""
+    from tiercel.runtime import roads
+
+    with session.home() as home:
+        roads.remove(home, name)
+    output.show(session.json, {"name": name, "removed": True}, [f"{output.plain(name)} is no longer a road."])
+
+
+def row(view: CarrierView) -> tuple[str, str, str, str]:
+    """A road as a line of the list."""
+    used = ", ".join(view.bonds) if view.bonds else "no bond yet"
+    trouble = f"  ! {view.trouble}" if view.trouble else ""
+    return (output.plain(view.name), view.kind, output.plain(view.place), output.plain(used + trouble))
+
+
+def named(home: Home, name: str) -> CarrierView:
+    """The road of that name.
+
+    Raises:
+        NameUnknown: There is none.
+    """
+    from tiercel.runtime import roads
+
+    for view in roads.carriers(home):
+        if view.name == name:
+            return view
+    raise NameUnknown(f"There is no road called {name}.")

@@ -1,0 +1,64 @@
+"""Kinds of arguments: names that are safe to keep and to print, and dates."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date
+from typing import Any
+
+import click
+
+NAME_CHARACTERS_MAX = 64
+# What leads a path, a shell or a program astray has no place in a name.
+_REFUSED = re.compile(r"""^[-._ ]|[/\\;:*?"<>|$`{}\[\]~#%^=!]| $""")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FIRST_DAY = date(1970, 1, 1)
+
+
+class NewName(click.ParamType[str]):
+    """A name given to a bond, a carrier or oneself. It names nothing but that: no path, no code, no option."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name in normal form, or a refusal that says which names there are."""
+        text = unicodedata.normalize("NFC", str(value))
+        if not 1 <= len(text) <= NAME_CHARACTERS_MAX or not text.isprintable() or _REFUSED.search(text):
+            self.fail(
+                f"a name has 1 to {NAME_CHARACTERS_MAX} plain characters and begins with a letter or digit.", param, ctx
+            )
+        return text
+
+
+class KnownName(click.ParamType[str]):
+    """A name that should be there already; whether it is, the vault knows."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name in normal form."""
+        return unicodedata.normalize("NFC", str(value))
+
+
+class Day(click.ParamType[int]):
+    """A calendar date, as whole UTC days since 1970."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The day number of an ISO date."""
+        if isinstance(value, int):
+            return value
+        try:
+            day = date.fromisoformat(value) if _DATE.fullmatch(value) else None
+        except ValueError:
+            day = None
+        if day is None or day < _FIRST_DAY:
+            self.fail(f"{value!r} is not a date; write it like 2031-05-17.", param, ctx)
+        return (day - _FIRST_DAY).days
+
+
+NEW_NAME = NewName()
+KNOWN_NAME = KnownName()
+DAY = Day()

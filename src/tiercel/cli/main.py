@@ -1,0 +1,152 @@
+"""The command itself: its tree, and the one place where errors become exit codes.
+
+Nothing heavy is imported here, nor by anything imported here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from tiercel import __version__
+from tiercel.cli import bond, carrier, completion, doctor, init, keeping, output, reading, sync, writing
+from tiercel.cli.frame import Group
+from tiercel.cli.session import Session
+from tiercel.errors import TiercelError
+
+BUG = 1
+USAGE = 2
+INTERRUPTED = 130
+
+SECTIONS = {
+    "Begin": ("init", "bond"),
+    "Write and read": ("write", "send", "list", "read", "enclosure", "search", "track", "recall"),
+    "Carry": ("carrier", "sync"),
+    "Keep well": ("doctor", "clock", "passphrase", "completion"),
+}
+
+
+class Root(Group):
+    """The main group, with its commands in the order a person meets them."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One section for each thing a person wants."""
+        space = max(len(name) for names in SECTIONS.values() for name in names)
+        for title, names in SECTIONS.items():
+            self.format_section(formatter, title, names, space)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command, in the order of the sections."""
+        return [name for names in SECTIONS.values() for name in names]
+
+
+@click.group(
+    "tiercel",
+    cls=Root,
+    invoke_without_command=True,
+    examples=[
+        ("tiercel init --name Ada", "make your vault"),
+        ("tiercel carrier add folder stick /media/ada/STICK", "a road: any folder both of you can reach"),
+        ("tiercel bond invite Bo --via stick", "begin a bond; then compare six words"),
+        ("tiercel write Bo --file letter.txt --enclose photo.jpg", "write and send"),
+        ("tiercel sync", "carry what waits, fetch what came"),
+    ],
+)
+@click.option("--version", is_flag=True, help="Show the version.")
+@click.pass_context
+def cli(ctx: click.Context, version: bool) -> None:
+    """Private letters between two people, over whatever road there is.
+
+    Write, seal, send, know: a letter is sealed for one person, goes over any folder, stick or server, and you see
+    when it arrived.
+    """
+    session = ctx.ensure_object(Session)
+    if version:
+        output.show(session.wants_json(), {"version": __version__}, [f"tiercel {__version__}"])
+        ctx.exit()
+    if ctx.invoked_subcommand is None:
+        if session.wants_json():
+            raise click.UsageError("Missing command.", ctx)
+        output.show(False, None, [ctx.get_help()])
+
+
+for _command in (
+    init.init, bond.bond, writing.write, writing.send, reading.list_letters, reading.read, reading.enclosure,
+    reading.search, reading.track, writing.recall, carrier.carrier, sync.sync, doctor.doctor, keeping.clock,
+    keeping.passphrase, completion.completion,
+):  # fmt: skip
+    cli.add_command(_command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and give its exit code; everything that can be said about an error is said."""
+    session = Session(tuple(arguments))
+    try:
+        with cli.make_context("tiercel", list(arguments), obj=session) as ctx:
+            cli.invoke(ctx)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        return usage(session, error)
+    except TiercelError as error:
+        output.fail(session.wants_json(), str(error), error.kind, error.remedy, session.notices)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        output.fail(session.wants_json(), f"Interrupted. {session.kept}", "interrupted", "", session.notices)
+        return INTERRUPTED
+    except output.OutputGoneError:
+        silence()
+        return session.exit_code
+    except Exception as error:  # noqa: BLE001  -- the outermost handler: a bug becomes one sentence
+        output.fail(session.wants_json(), f"This is a bug in Tiercel: {where(error)}.", "bug", REPORT)
+        return BUG
+    output.say(*(output.plain(notice) for notice in session.notices))
+    return session.exit_code
+
+
+REPORT = "Nothing accepted is lost. Please report this line; it holds nothing of your letters."
+
+
+def usage(session: Session, error: click.ClickException) -> int:
+    """Say what does not fit in the line that was typed."""
+    path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "tiercel"
+    bare = isinstance(error, click.exceptions.NoArgsIsHelpError)  # its message is the whole help
+    if bare and not session.wants_json():
+        output.say(error.format_message())
+    else:
+        sentence = "Missing command." if bare else error.format_message()
+        output.fail(session.wants_json(), sentence, "usage_error", f"See `{path} --help`.")
+    return USAGE
+
+
+def where(error: BaseException) -> str:
+    """The kind of an unexpected exception and the line that raised it: never its values, they may be secrets."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "tiercel" in frame.filename.split(os.sep)]
+    if not ours:
+        return type(error).__name__
+    last = ours[-1]
+    name = "/".join(last.filename.split(os.sep)[-2:])
+    return f"{type(error).__name__} in {name}, line {last.lineno}"
+
+
+def silence() -> None:
+    """Keep the interpreter from complaining at its end that nobody reads standard output."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        return
+
+
+def main() -> NoReturn:
+    """The entry of the process."""
+    if "_TIERCEL_COMPLETE" in os.environ:
+        cli.main(prog_name="tiercel")
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,149 @@
+"""What scripts are given under ``--json``: the one place that names the keys.
+
+Keys only ever get added. Times are ``YYYY-MM-DDTHH:MM:SSZ`` or null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tiercel.errors import TiercelError
+
+if TYPE_CHECKING:
+    from tiercel.runtime.views import (
+        BondView,
+        CarrierView,
+        Finding,
+        LetterView,
+        OpenLetterView,
+        SyncReport,
+        WayView,
+        WordsView,
+    )
+
+Shape = dict[str, object]
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(instant_ms: int) -> datetime | None:
+    """An instant as a date and time in UTC; None outside the years a calendar has."""
+    try:
+        return _START + timedelta(milliseconds=instant_ms)
+    except OverflowError:
+        return None
+
+
+def time(instant_ms: int | None) -> str | None:
+    """An instant in UTC milliseconds as scripts see it."""
+    when = None if instant_ms is None else moment(instant_ms)
+    return None if when is None else when.strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
+
+
+def vault(folder: Path, **more: object) -> Shape:
+    """A vault that was made or changed."""
+    return {"vault": str(folder), **more}
+
+
+def carrier(view: CarrierView) -> Shape:
+    """A road."""
+    return {
+        "name": view.name,
+        "kind": view.kind,
+        "place": view.place,
+        "bonds": list(view.bonds),
+        "trouble": view.trouble,
+    }
+
+
+def bond(view: BondView) -> Shape:
+    """A bond."""
+    return {
+        "name": view.name,
+        "state": view.state,
+        "confirmed": view.confirmed,
+        "warnings": list(view.warnings),
+    }
+
+
+def invitation(view: BondView, text: str) -> Shape:
+    """A bond just begun, with the line to give to the other person."""
+    return {"name": view.name, "state": view.state, "invitation": text}
+
+
+def words(view: WordsView) -> Shape:
+    """The six words, and who can read under the bond."""
+    readers = [{"side": one.side, "kind": one.kind, "since": time(one.since)} for one in view.readers]
+    return {"bond": view.bond, "words": list(view.words), "readers": {"words": None, "list": readers}}
+
+
+def step(view: LetterView) -> Shape:
+    """A letter after something was done with it."""
+    return {"id": view.id, "state": view.state}
+
+
+def letter(view: LetterView) -> Shape:
+    """A letter in a list."""
+    return {
+        "id": view.id,
+        "bond": view.bond,
+        "direction": view.direction,
+        "state": view.state,
+        "subject": view.subject,
+        "written_at": time(view.written_at),
+        "arrived_at": time(view.arrived_at),
+        "read_at": time(view.read_at),
+        "number": view.number,
+    }
+
+
+def opened(view: OpenLetterView) -> Shape:
+    """A letter opened for reading."""
+    return {
+        **letter(view.letter),
+        "body": view.body,
+        "place": view.place,
+        "dated": view.dated,
+        "reply_to": view.reply_to,
+        "enclosures": [{"n": one.n, "name": one.name, "size": one.size} for one in view.enclosures],
+    }
+
+
+def saved(path: Path, size: int) -> Shape:
+    """An enclosure that was written out."""
+    return {"path": str(path), "size": size}
+
+
+def way(view: WayView) -> Shape:
+    """The way of a letter."""
+    events = [
+        {"at": time(event.at), "what": event.what, "road": event.road, "until": time(event.until)}
+        for event in view.events
+    ]
+    return {"id": view.id, "state": view.state, "events": events, "next": view.next}
+
+
+def report(view: SyncReport) -> Shape:
+    """One visit to every road."""
+    return {
+        "put": view.put,
+        "got": view.got,
+        "letters": view.letters,
+        "waiting": view.waiting,
+        "troubles": [{"road": one.road, **trouble(one.error)} for one in view.troubles],
+        "notices": list(view.notices),
+    }
+
+
+def trouble(error: Exception) -> Shape:
+    """An error within a report; what is not ours is named by its class alone."""
+    if isinstance(error, TiercelError):
+        return {"error": str(error), "kind": error.kind, "remedy": error.remedy}
+    return {"error": type(error).__name__, "kind": "bug", "remedy": ""}
+
+
+def findings(found: Iterable[Finding]) -> list[Shape]:
+    """What the doctor saw."""
+    return [{"what": one.what, "well": one.well, "sentence": one.sentence, "remedy": one.remedy} for one in found]

@@ -1,0 +1,153 @@
+"""``tiercel write``, ``send`` and ``recall``: letters that leave."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tiercel.cli import editor, output, shapes
+from tiercel.cli.bond import named
+from tiercel.cli.frame import command
+from tiercel.cli.kinds import DAY, KNOWN_NAME
+from tiercel.cli.progress import Progress
+from tiercel.cli.session import Session
+from tiercel.cli.text import text_from
+from tiercel.errors import UsageError
+
+if TYPE_CHECKING:
+    from tiercel.runtime.home import Home
+    from tiercel.runtime.views import LetterView
+
+EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@command(
+    "write",
+    examples=[
+        ("tiercel write Bo", "write in your editor"),
+        ("tiercel write Bo --file letter.txt --subject 'The garden' --enclose plan.pdf", ""),
+        ("date | tiercel write Bo --file - --draft", "keep it for later"),
+    ],
+)
+@click.argument("bond", type=KNOWN_NAME)
+@click.option("--subject", metavar="S", help="What the letter is about.")
+@click.option("--place", metavar="P", help="Where it was written.")
+@click.option("--dated", metavar="TEXT", help="The date as the letter says it, in any words.")
+@click.option(
+    "--file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=str),
+    metavar="F",
+    help="Take the text from this file, byte for byte; - is standard input.",
+)
+@click.option("--enclose", type=EXISTING, multiple=True, metavar="F", help="Enclose a file; may be repeated.")
+@click.option("--reply-to", metavar="ID", help="The letter this one answers.")
+@click.option("--until", type=DAY, metavar="DATE", help="Give up after this day, and say so (YYYY-MM-DD, UTC).")
+@click.option("--not-before", type=DAY, metavar="DATE", help="Ask that it be opened only from this day on.")
+@click.option("--urgent", is_flag=True, help="Mark it urgent.")
+@click.option("--draft", is_flag=True, help="Keep it; `tiercel send ID` sends it.")
+@click.pass_obj
+def write(session: Session, /, bond: str, file: str | None, draft: bool, **about: Any) -> None:
+    """Write a letter and send it.
+
+    Without --file your editor opens. The letter leaves with the next `tiercel sync`; your copy stays until it is
+    known what became of it.
+    """
+    check(session, file, about)
+    given = text_from(file) if file is not None else None
+    session.kept = "If the letter was accepted, `tiercel list` shows it."
+
+    from tiercel.runtime import writing as runtime_writing
+    from tiercel.runtime.views import Draft
+
+    with session.home() as home, text_for(session, home, bond, given) as text:
+        if not text and not about["enclose"]:
+            raise UsageError("The letter is empty; nothing was written.", remedy="Give it a text, or --enclose a file.")
+        letter = Draft(
+            bond=bond,
+            text=text,
+            subject=about["subject"],
+            place=about["place"],
+            dated=about["dated"],
+            enclosures=tuple(path.absolute() for path in about["enclose"]),
+            reply_to=about["reply_to"],
+            deadline_day=about["until"],
+            not_before_day=about["not_before"],
+            urgent=about["urgent"],
+        )
+        with Progress() as progress:
+            view = runtime_writing.write(home, letter, send=not draft, progress=progress)
+    tell(session, view)
+
+
+def check(session: Session, file: str | None, about: dict[str, Any]) -> None:
+    """Refuse what cannot be done, before a passphrase is asked for or an editor opened.
+
+    Raises:
+        UsageError: No text can come, or the dates contradict each other.
+    """
+    session.claims_input(file == "-")
+    if file is None and (session.json or not output.interactive()):
+        raise UsageError(
+            "No text was given, and there is no terminal to write it on.",
+            remedy="Give it with --file F, or --file - for standard input.",
+        )
+    until, not_before = about["until"], about["not_before"]
+    if until is not None and not_before is not None and until < not_before:
+        raise UsageError("This letter would expire before it may be opened: --until is before --not-before.")
+
+
+@contextlib.contextmanager
+def text_for(session: Session, home: Home, bond: str, given: str | None) -> Iterator[str]:
+    """The text that was given, or the one written now in the editor."""
+    if given is not None:
+        yield given
+        return
+    named(home, bond)  # before somebody writes a page to nobody
+    try:
+        with editor.written(session.folder) as text:
+            yield text if text.strip() else ""
+    except editor.Unfinished as interrupted:
+        session.kept = f"Your text is kept in {interrupted.path}"
+        raise
+
+
+@command("send", examples=[("tiercel send 3jkq2m7a", "")])
+@click.argument("id", metavar="ID")
+@click.pass_obj
+def send(session: Session, id: str) -> None:  # noqa: A002  -- the word of the command line
+    """Send a draft."""
+    from tiercel.runtime import writing as runtime_writing
+
+    with session.home() as home:
+        view = runtime_writing.send(home, id)
+    tell(session, view)
+
+
+@command("recall", examples=[("tiercel recall 3jkq2m7a", "")])
+@click.argument("id", metavar="ID")
+@click.pass_obj
+def recall(session: Session, id: str) -> None:  # noqa: A002
+    """Ask a letter back that has not been read.
+
+    The other side answers whether it was never shown (then it is yours again) or kept. `kept` says nothing about
+    reading.
+    """
+    from tiercel.runtime import writing as runtime_writing
+
+    with session.home() as home:
+        view = runtime_writing.recall(home, id)
+    output.show(session.json, shapes.step(view), [f"{view.id[:8]} is {output.state(view.state)} now."])
+
+
+def tell(session: Session, view: LetterView) -> None:
+    """Say what became of a letter just written."""
+    to, short = output.plain(view.bond), view.id[:8]
+    if view.state == "draft":
+        line = f"Kept as a draft: {short} to {to}. Send it: tiercel send {short}"
+    else:
+        line = f"{output.state(view.state).capitalize()}: {short} to {to}. It leaves with the next `tiercel sync`."
+    output.show(session.json, shapes.step(view), [line])
