@@ -522,7 +522,12 @@ def test_a_read_only_disk_for_real(small_disk: Path) -> None:
     carrier.put(NAME, PARCEL)
     carrier.flush()
     assert mount("-o", "remount,ro", small_disk)
-    for act in (lambda: carrier.put(OTHER, PARCEL), lambda: carrier.remove(NAME), carrier.check):
+    writes: list[Callable[[], object]] = [
+        lambda: carrier.put(OTHER, PARCEL),
+        lambda: carrier.remove(NAME),
+        carrier.check,
+    ]
+    for act in writes:
         with pytest.raises(CarrierReadOnly, match=r"^The folder .* cannot be written\.$"):
             act()
     carrier.flush()
@@ -549,7 +554,12 @@ def test_a_read_only_folder(carrier: FolderCarrier, tmp_path: Path) -> None:
     carrier.flush()
     tmp_path.chmod(0o555)
     try:
-        for act in (lambda: carrier.put(OTHER, PARCEL), lambda: carrier.remove(NAME), carrier.check):
+        writes: list[Callable[[], object]] = [
+            lambda: carrier.put(OTHER, PARCEL),
+            lambda: carrier.remove(NAME),
+            carrier.check,
+        ]
+        for act in writes:
             with pytest.raises(CarrierReadOnly):
                 act()
         assert carrier.fetch(NAME) == PARCEL

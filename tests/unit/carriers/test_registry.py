@@ -46,7 +46,8 @@ sys.addaudithook(_watch)  # cannot be taken away again, so it is off by default
 def refused_untouched(kind: Any, settings: Any) -> UsageError:
     """Open such a carrier while the interpreter itself says what is imported, opened or run."""
     global _seen
-    _seen = seen = []
+    seen: list[str] = []
+    _seen = seen
     problem: UsageError | None = None
     try:
         open_carrier(kind, settings)

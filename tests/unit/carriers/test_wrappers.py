@@ -45,6 +45,11 @@ class Failing(MemoryCarrier):
             yield listed
 
 
+def never(_: float) -> None:
+    """The sleep of a carrier that must not wait."""
+    pytest.fail("waited")
+
+
 def test_a_passing_failure_is_tried_again_with_longer_and_longer_waits() -> None:
     waits: list[float] = []
     road = Failing(*(CarrierError() for _ in range(3)))
@@ -66,7 +71,7 @@ def test_the_last_failure_is_passed_on() -> None:
 def test_one_try_is_one_try(tries: int) -> None:
     road = Failing(CarrierError())
     with pytest.raises(CarrierError):
-        Retrying(road, pytest.fail, tries=tries).put(NAMES[0], PARCEL)
+        Retrying(road, never, tries=tries).put(NAMES[0], PARCEL)
     assert road.acts == 1
 
 
@@ -81,14 +86,14 @@ def test_the_road_may_say_how_long_to_wait() -> None:
 def test_what_waiting_does_not_help_is_passed_on_at_once(problem: CarrierError) -> None:
     road = Failing(problem)
     with pytest.raises(CarrierError) as caught:
-        Retrying(road, pytest.fail).put(NAMES[0], PARCEL)
+        Retrying(road, never).put(NAMES[0], PARCEL)
     assert caught.value is problem
     assert road.acts == 1
 
 
 def test_our_own_mistakes_are_not_repeated() -> None:
     road = Failing()
-    patient = Retrying(road, pytest.fail)
+    patient = Retrying(road, never)
     with pytest.raises(NameRefused):
         patient.put("../x", PARCEL)
     with pytest.raises(LimitError):
@@ -108,7 +113,7 @@ def test_a_failed_flush_is_never_tried_again() -> None:
     """A second flush after a failed one tells nothing about what was lost by the first."""
     road = Failing(CarrierError())
     with pytest.raises(CarrierError):
-        Retrying(road, pytest.fail).flush()
+        Retrying(road, never).flush()
     assert road.acts == 1
 
 
@@ -195,14 +200,16 @@ def test_full_and_read_only() -> None:
     road, memory = faulty(Faults())
     road.put(NAMES[0], PARCEL)
     road.full = True
-    for refused in (lambda: road.put(NAMES[1], PARCEL), road.check):
+    puts: list[Callable[[], object]] = [lambda: road.put(NAMES[1], PARCEL), road.check]
+    for refused in puts:
         with pytest.raises(CarrierFull):
             refused()
     road.remove(NAMES[0])
     road.full, road.read_only = False, True
-    for refused in (lambda: road.put(NAMES[1], PARCEL), lambda: road.remove(NAMES[0]), road.check):
+    writes: list[Callable[[], object]] = [lambda: road.put(NAMES[1], PARCEL), lambda: road.remove(NAMES[0]), road.check]
+    for write in writes:
         with pytest.raises(CarrierReadOnly):
-            refused()
+            write()
     assert not memory.entries
     road.read_only = False
     road.put(NAMES[1], PARCEL)
