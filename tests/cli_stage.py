@@ -136,13 +136,20 @@ class Stage:
         assert found, f"{name} was not called: {self.calls}"
         return tuple(one for one in found[-1] if one is not self.home)
 
-    def run(self, *words: str, stdin: bytes = b"", terminal: bool = False, passphrase: str | None = "pass") -> Ended:
+    def run(
+        self,
+        *words: str,
+        stdin: bytes = b"",
+        terminal: bool = False,
+        passphrase: str | None = "pass",
+        term: str = "dumb",
+    ) -> Ended:
         """Run one command line, with the passphrase in the environment."""
         out, err = Stream(terminal=terminal), Stream(terminal=terminal)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TIERCEL_VAULT", str(self.vault))
             patch.delenv("TIERCEL_PASSPHRASE", raising=False)
-            patch.setenv("TERM", "dumb")
+            patch.setenv("TERM", term)
             if passphrase is not None:
                 patch.setenv("TIERCEL_PASSPHRASE", passphrase)
             patch.setattr(sys, "stdin", Stream(stdin, terminal))

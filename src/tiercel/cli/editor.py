@@ -13,11 +13,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tiercel.cli.text import decoded
-from tiercel.errors import NotBonded, TiercelError, UsageError
+from tiercel.errors import NotBonded, UsageError
 
 COMMON_EDITORS = ("sensible-editor", "editor", "nano", "vi")
 
@@ -40,8 +40,8 @@ def command() -> list[str]:
 
 
 @contextlib.contextmanager
-def written(vault: Path) -> Iterator[str]:
-    """The text a person writes now. If the work with it fails, the text is kept and the error says where."""
+def written(vault: Path, kept: Callable[[Path], None]) -> Iterator[str]:
+    """The text a person writes now. If the work with it fails, the text stays, and ``kept`` is told where."""
     words = command()
     room = Path(tempfile.mkdtemp(prefix="writing-", dir=vault))
     path = room / "letter.txt"
@@ -52,24 +52,14 @@ def written(vault: Path) -> Iterator[str]:
         yield text_of(path)
     except NotBonded:  # the vault keeps the text as a draft
         raise
-    except BaseException as error:
+    except BaseException:
         keep = path.exists() and bool(path.read_bytes().strip())
-        if keep and isinstance(error, TiercelError):
-            error.remedy = f"{error.remedy} Your text is kept in {path}".strip()
-        elif keep and isinstance(error, KeyboardInterrupt):
-            raise Unfinished(path) from error
+        if keep:
+            kept(path)
         raise
     finally:
         if not keep:
             shutil.rmtree(room, ignore_errors=True)
-
-
-class Unfinished(KeyboardInterrupt):
-    """Interrupted while a text was in the editor's hands; it is kept."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.path = path
 
 
 def edit(words: list[str], path: Path) -> None:

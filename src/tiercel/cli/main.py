@@ -94,22 +94,28 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         return usage(session, error)
     except TiercelError as error:
-        output.fail(session.wants_json(), str(error), error.kind, error.remedy, session.notices)
+        fail(session, str(error), error.kind, error.remedy)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        output.fail(session.wants_json(), f"Interrupted. {session.kept}", "interrupted", "", session.notices)
+        fail(session, f"Interrupted. {session.kept}", "interrupted", "")
         return INTERRUPTED
     except output.OutputGoneError:
         silence()
         return session.exit_code
     except Exception as error:  # noqa: BLE001  -- the outermost handler: a bug becomes one sentence
-        output.fail(session.wants_json(), f"This is a bug in Tiercel: {where(error)}.", "bug", REPORT)
+        fail(session, f"This is a bug in Tiercel: {where(error)}.", "bug", REPORT)
         return BUG
     output.say(*(output.plain(notice) for notice in session.notices))
     return session.exit_code
 
 
 REPORT = "Nothing accepted is lost. Please report this line; it holds nothing of your letters."
+
+
+def fail(session: Session, sentence: str, kind: str, remedy: str) -> None:
+    """Say an error, what the vault had to say besides, and where an unsent text is."""
+    told = "\n".join(text for text in (remedy, session.text_kept) if text)
+    output.fail(session.wants_json(), sentence, kind, told, session.notices)
 
 
 def usage(session: Session, error: click.ClickException) -> int:
@@ -120,7 +126,7 @@ def usage(session: Session, error: click.ClickException) -> int:
         output.say(error.format_message())
     else:
         sentence = "Missing command." if bare else error.format_message()
-        output.fail(session.wants_json(), sentence, "usage_error", f"See `{path} --help`.")
+        fail(session, sentence, "usage_error", f"See `{path} --help`.")
     return USAGE
 
 

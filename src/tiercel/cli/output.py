@@ -102,8 +102,8 @@ def interactive() -> bool:
 
 
 def errors_on_terminal() -> bool:
-    """Whether a person sees standard error directly."""
-    return _is_terminal(sys.stderr)
+    """Whether a person sees standard error directly, on a terminal that can redraw a line."""
+    return _is_terminal(sys.stderr) and os.environ.get("TERM") not in (None, "dumb", "unknown")
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
@@ -167,4 +167,4 @@ def fail(as_json: bool, sentence: str, kind: str, remedy: str, notices: Sequence
             told["notices"] = list(notices)
         say(json.dumps(told, ensure_ascii=False))
         return
-    say(*(plain(text) for text in (*notices, sentence, remedy) if text))
+    say(*(plain(text) for text in (*notices, sentence, *remedy.split("\n")) if text))

@@ -5,7 +5,7 @@ All of it goes to standard error, and small work shows nothing.
 
 from __future__ import annotations
 
-import time
+from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,7 @@ class Progress:
         """Take note, and show it when it is time."""
         if total < BIG_BYTES:
             return
-        now = time.monotonic()
+        now = monotonic()
         if self._what != (what, total):
             self._begin(what, done, total, now)
         bar = self._bars is not None

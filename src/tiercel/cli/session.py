@@ -32,12 +32,17 @@ class Session:
         self.exit_code = 0
         self.notices: list[str] = []
         self.kept = "Whatever was accepted before is kept."
+        self.text_kept = ""
         self._words = words
 
     def wants_json(self) -> bool:
         """Whether a script listens, also while the line is not parsed yet (for errors of usage and help)."""
         before = self._words[: self._words.index("--")] if "--" in self._words else self._words
         return self.json or "--json" in before
+
+    def keeps_text(self, path: Path) -> None:
+        """Remember where an unsent text was left, to be said with the error."""
+        self.text_kept = f"Your text is kept in {path}"
 
     @property
     def folder(self) -> Path:

@@ -107,12 +107,8 @@ def text_for(session: Session, home: Home, bond: str, given: str | None) -> Iter
         yield given
         return
     named(home, bond)  # before somebody writes a page to nobody
-    try:
-        with editor.written(session.folder) as text:
-            yield text if text.strip() else ""
-    except editor.Unfinished as interrupted:
-        session.kept = f"Your text is kept in {interrupted.path}"
-        raise
+    with editor.written(session.folder, session.keeps_text) as text:
+        yield text if text.strip() else ""
 
 
 @command("send", examples=[("tiercel send 3jkq2m7a", "")])

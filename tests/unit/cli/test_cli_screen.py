@@ -1,0 +1,196 @@
+"""What a person sees: calm pages, and nothing a correspondent wrote that could drive the terminal."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cli_stage import BOND, CARRIER, ID, INVITATION, LETTER, OPEN, REPORT, WAY, WORDS, Stage
+from tiercel.cli import output, pages, progress
+from tiercel.errors import CarrierMissing, NameUnknown
+from tiercel.runtime.views import EnclosureView, EventView, Finding, ReaderView, RoadTrouble
+
+EVIL = "a\x1b]0;owned\x07\x9b2J\u202etxt.exe\u2066\r\x00\udc80"
+
+
+def test_list_is_aligned(stage: Stage) -> None:
+    other = replace(
+        LETTER, id="zz" + ID[2:], bond="Žofie", direction="in", state="handed_over", subject=None, enclosures=0
+    )
+    stage.answers["reading.letters"] = [LETTER, other]
+    assert stage.run("list").text.splitlines() == [
+        "3jkq2m7a  2024-05-07  →  Bo     accepted     Hi  [1 enclosed]",
+        "zzkq2m7a  2024-05-07  ←  Žofie  handed over  (no subject)",
+    ]
+    assert "Žofie" not in stage.run("list", "Žofie").text
+    stage.answers["reading.letters"] = []
+    assert stage.run("list").text == "No letters yet.\n"
+
+
+def test_a_letter_is_shown_like_a_page(stage: Stage) -> None:
+    lines = stage.run("read", "3jkq").text.splitlines()
+    assert lines[0] == "To Bo"
+    assert lines[1].split("  ") == ["3jkq2m7a", "accepted", "written 2024-05-07"]
+    assert lines[3].endswith("Brno, 1. 5.") and len(lines[3]) == 72
+    assert lines[5:9] == ["Hi", "", "Dear Bo,", ""]
+    assert lines[9:11] == ["Enclosed:", "  1  a.jpg  2.0 KiB"]
+
+
+def test_the_way_is_drawn(stage: Stage) -> None:
+    assert stage.run("track", "3jkq").text.splitlines() == [
+        "3jkq2m7a: handed over", "",
+        "  ● 2024-05-07 01:02  accepted", "  │",
+        "  ● 2024-05-07 01:02  handed over  over stick  held until 2024-05-07", "  ┆",
+        "  ○ next: wait", "", "Times are UTC.",
+    ]  # fmt: skip
+
+
+def test_words_are_shown_with_what_to_do(stage: Stage) -> None:
+    text = stage.run("bond", "words", "Bo").text
+    assert "one  two  three  four  five  six" in text
+    assert "tiercel bond confirm Bo" in text and "tiercel bond refuse Bo" in text and "device" in text
+
+
+def test_bold_only_on_a_terminal(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b" not in stage.run("read", "a").text
+    assert "\x1b[1mTo Bo\x1b[0m" in stage.run("read", "a", terminal=True).text
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in stage.run("read", "a", terminal=True).text
+
+
+def test_the_invitation_is_the_last_line_and_a_picture_on_a_terminal(stage: Stage) -> None:
+    assert stage.run("bond", "invite", "Bo", "--via", "stick").text.splitlines()[-1] == INVITATION
+    seen = stage.run("bond", "invite", "Bo", "--via", "stick", terminal=True).text
+    assert seen.splitlines()[-1] == INVITATION and "█" in seen
+    assert (
+        stage.run("bond", "invite", "Bo", "--via", "stick", "--json", terminal=True).value["invitation"] == INVITATION
+    )
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_nothing_that_came_from_others_drives_the_terminal(
+    stage: Stage, terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    letter = replace(LETTER, bond=EVIL, subject=EVIL)
+    stage.answers |= {
+        "reading.letters": [letter], "reading.search": [letter],
+        "reading.read": replace(
+            OPEN, letter=letter, body=EVIL, place=EVIL, dated=EVIL, reply_to=EVIL,
+            enclosures=(EnclosureView(1, EVIL, 1, False),),
+        ),
+        "reading.track": replace(WAY, events=(EventView(0, EVIL, EVIL, 0),), next=EVIL),
+        "reading.save_enclosure": (Path("/" + EVIL.replace("\0", "")), 1),
+        "bonds.bonds": [replace(BOND, name=EVIL, warnings=(EVIL,)), BOND],
+        "bonds.words": replace(WORDS, bond=EVIL, readers=(ReaderView("them", EVIL, 0),)),
+        "roads.carriers": [replace(CARRIER, place=EVIL, trouble=EVIL, bonds=(EVIL,)), CARRIER],
+        "writing.write": letter,
+        "syncing.sync": replace(REPORT, notices=(EVIL,), troubles=(RoadTrouble(EVIL, CarrierMissing(EVIL)),) * 2),
+        "doctor.examine": [Finding("x", False, EVIL, EVIL)],
+        "writing.send": NameUnknown(EVIL, remedy=EVIL),
+    }  # fmt: skip
+    stage.home.notices = (EVIL,)
+    for line in (
+        "list", "search x", "read x", "track x", "enclosure save x 1 --to /", "bond list", "bond words x",
+        "carrier list", "write Bo --file -", "sync", "doctor", "send x", f"send x {EVIL}", f"frob{EVIL}",
+        f"bond accept {EVIL} --name x --via x",
+    ):  # fmt: skip
+        ended = stage.run(*line.split(" "), stdin=b"x", terminal=terminal)
+        for text in (ended.text, ended.err):
+            assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text), (line, text)
+        assert "Traceback" not in ended.err and "bug" not in ended.err, (line, ended.err)
+
+
+def test_json_keeps_every_character(stage: Stage) -> None:
+    body = EVIL.replace("\udc80", "") + "\r\n\n žluťoučký 🕊"
+    stage.answers["reading.read"] = replace(OPEN, body=body)
+    assert stage.run("read", "x", "--json").value["body"] == body
+    stage.answers["reading.save_enclosure"] = (Path("/a\udc80"), 1)  # a file name that is no UTF-8
+    assert stage.run("enclosure", "save", "x", "1", "--to", "/", "--json").value["path"] == "/a\udc80"
+
+
+def test_a_narrow_encoding_is_no_bug(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+    import sys
+
+    from tiercel.cli.main import run
+
+    monkeypatch.setenv("TIERCEL_VAULT", str(stage.vault))
+    monkeypatch.setenv("TIERCEL_PASSPHRASE", "x")
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    assert run(["track", "x"]) == 0
+    assert b"\\u25cf" in raw.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 bytes"), (1, "1 byte"), (1023, "1023 bytes"), (1024, "1.0 KiB"), (64 << 20, "64.0 MiB"),
+     (5 << 30, "5.0 GiB"), (3 << 40, "3.0 TiB")],
+)  # fmt: skip
+def test_sizes(count: int, text: str) -> None:
+    assert output.size(count) == text
+
+
+def test_tables_know_wide_characters() -> None:
+    assert output.table([("日本", "x"), ("e\u0301", "y")]) == ["日本  x", "e\u0301     y"]
+    assert pages.date(None) == "-"
+
+
+# -- progress --------------------------------------------------------------------------------------
+
+
+class Seconds:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def seconds(monkeypatch: pytest.MonkeyPatch) -> Seconds:
+    made = Seconds()
+    monkeypatch.setattr(progress, "monotonic", made)
+    return made
+
+
+def test_small_work_shows_nothing(seconds: Seconds, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.Progress() as shown:
+        for done in range(0, 5 << 20, 1 << 20):
+            seconds.now += 5
+            shown("sealing", done, 5 << 20)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_plain_lines_come_at_most_every_second(seconds: Seconds, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.Progress() as shown:
+        for done in range(65):
+            shown("sealing a\x1b", done << 20, 64 << 20)
+            seconds.now += 0.125
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert len(lines) == 8
+    assert lines[0] == "sealing a\\x1b: 8.0 MiB of 64.0 MiB, 8.0 MiB/s, 0:07 left"
+    assert lines[-1] == "sealing a\\x1b: 64.0 MiB of 64.0 MiB, done"
+
+
+def test_a_bar_on_a_terminal(seconds: Seconds, stage: Stage) -> None:
+    def write(_home: object, _draft: object, *, send: bool, progress: object) -> object:
+        assert callable(progress) and send
+        for done in range(65):
+            progress("sealing", done << 20, 64 << 20)
+            seconds.now += 0.1
+        return LETTER
+
+    stage.answers["writing.write"] = write
+    ended = stage.run("write", "Bo", "--file", "-", "--json", stdin=b"x", terminal=True, term="xterm")
+    assert ended.value == {"id": ID, "state": "accepted"}
+    assert "sealing" in ended.err
