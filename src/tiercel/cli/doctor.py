@@ -10,10 +10,19 @@ import click
 from tiercel.cli import output, shapes
 from tiercel.cli.frame import command
 from tiercel.cli.session import Session
-from tiercel.errors import CarrierError, TiercelError, UsageError, VaultError, VaultMissing
+from tiercel.errors import CarrierError, SuiteMissing, TiercelError, UsageError, VaultError, VaultMissing
 
 if TYPE_CHECKING:
     from tiercel.runtime.views import Finding
+
+# By the first word of what was looked at; what is not here is worth saying, and no failure.
+CODES = {
+    "vault": VaultError.exit_code,
+    "copy": VaultError.exit_code,
+    "enclosures": VaultError.exit_code,
+    "carrier": CarrierError.exit_code,
+    "libraries": SuiteMissing.exit_code,
+}
 
 
 @command("doctor", examples=[("tiercel doctor", ""), ("tiercel doctor --accept-old-copy", "")])
@@ -24,7 +33,8 @@ if TYPE_CHECKING:
 def doctor(session: Session, accept_old_copy: bool) -> None:
     """Check vault, roads, clock and libraries.
 
-    Says what is wrong and what to do. Ends with 6 if the vault is unwell, with 5 if a road is, else with 0.
+    Says what is wrong and what to do. Ends with 6 if the vault is unwell, with 5 if a road is, with 4 if a
+    library is missing, else with 0.
     """
     findings, error = examined(session, accept_old_copy)
     lines: list[str] = []
@@ -70,7 +80,4 @@ def with_error(found: Sequence[Finding], error: TiercelError) -> list[Finding]:
 
 def exit_code(found: Sequence[Finding]) -> int:
     """The code of the worst that was found."""
-    unwell = {one.what.split()[0].lower() for one in found if not one.well and one.what}
-    if "vault" in unwell:
-        return VaultError.exit_code
-    return CarrierError.exit_code if unwell & {"carrier", "carriers", "road", "roads"} else 0
+    return max((CODES.get(one.what.split(" ")[0], 0) for one in found if not one.well), default=0)

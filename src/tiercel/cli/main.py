@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -132,6 +131,8 @@ def usage(session: Session, error: click.ClickException) -> int:
 
 def where(error: BaseException) -> str:
     """The kind of an unexpected exception and the line that raised it: never its values, they may be secrets."""
+    import traceback
+
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "tiercel" in frame.filename.split(os.sep)]
     if not ours:

@@ -7,7 +7,6 @@ wrote may drive the terminal.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import unicodedata
@@ -116,6 +115,8 @@ def _is_terminal(stream: TextIO | None) -> bool:
 def show(as_json: bool, value: object, lines: Iterable[str]) -> None:
     """The result of a command: exactly one JSON value, or lines for a person."""
     if as_json:
+        import json
+
         _write((json.dumps(value, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
         return
     for line in lines:
@@ -162,6 +163,8 @@ def say(*lines: str) -> None:
 def fail(as_json: bool, sentence: str, kind: str, remedy: str, notices: Sequence[str] = ()) -> None:
     """An error: for scripts one JSON object on one line, for people the sentence and what to do."""
     if as_json:
+        import json
+
         told: dict[str, object] = {"error": sentence, "kind": kind, "remedy": remedy}
         if notices:
             told["notices"] = list(notices)

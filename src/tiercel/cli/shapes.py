@@ -6,7 +6,6 @@ Keys only ever get added. Times are ``YYYY-MM-DDTHH:MM:SSZ`` or null.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,21 +24,19 @@ if TYPE_CHECKING:
     )
 
 Shape = dict[str, object]
-_START = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def moment(instant_ms: int) -> datetime | None:
-    """An instant as a date and time in UTC; None outside the years a calendar has."""
-    try:
-        return _START + timedelta(milliseconds=instant_ms)
-    except OverflowError:
-        return None
 
 
 def time(instant_ms: int | None) -> str | None:
-    """An instant in UTC milliseconds as scripts see it."""
-    when = None if instant_ms is None else moment(instant_ms)
-    return None if when is None else when.strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
+    """An instant in UTC milliseconds as scripts see it; None also outside the years a calendar has."""
+    from datetime import UTC, datetime, timedelta
+
+    if instant_ms is None:
+        return None
+    try:
+        when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=instant_ms)
+    except OverflowError:
+        return None
+    return when.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def vault(folder: Path, **more: object) -> Shape:

@@ -47,6 +47,7 @@ def sync(session: Session, watch: bool) -> None:
 
         with Progress() as progress:
             report = syncing.sync(home, progress)
+    tell_once(session, report)
     output.show(session.json, shapes.report(report), lines(report))
     raise_first(session, report)
 
@@ -59,6 +60,11 @@ def lines(report: SyncReport) -> list[str]:
     if report.waiting:
         told.append(f"{many(report.waiting, 'letter')} of yours without a receipt yet.")
     return told + [output.plain(notice) for notice in report.notices]
+
+
+def tell_once(session: Session, report: SyncReport) -> None:
+    """What the report says of the vault need not be said again at the end."""
+    session.notices = [notice for notice in session.notices if notice not in report.notices]
 
 
 def many(count: int, thing: str) -> str:
@@ -90,6 +96,7 @@ def follow(session: Session, home: Home) -> None:
         for one in report.troubles:
             if not isinstance(one.error, TiercelError):
                 raise one.error
+        tell_once(session, report)
         if session.json:
             output.show(True, shapes.report(report), [])
             return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tiercel.cli import editor, output, shapes
+from tiercel.cli import output, shapes
 from tiercel.cli.bond import named
 from tiercel.cli.frame import command
 from tiercel.cli.kinds import DAY, KNOWN_NAME
@@ -107,6 +107,8 @@ def text_for(session: Session, home: Home, bond: str, given: str | None) -> Iter
         yield given
         return
     named(home, bond)  # before somebody writes a page to nobody
+    from tiercel.cli import editor
+
     with editor.written(session.folder, session.keeps_text) as text:
         yield text if text.strip() else ""
 

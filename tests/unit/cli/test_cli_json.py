@@ -227,7 +227,15 @@ def test_watch_ends_after_the_visit_when_asked(stage: Stage, number: int) -> Non
 
 @pytest.mark.parametrize(
     ("unwell", "code"),
-    [([], 0), (["carrier stick"], 5), (["vault"], 6), (["carriers", "Vault"], 6), (["clock"], 0)],
+    [
+        ([], 0),
+        (["carrier stick"], 5),
+        (["vault"], 6),
+        (["carrier x", "copy", "libraries"], 6),
+        (["libraries"], 4),
+        (["clock"], 0),
+        (["bond vault"], 0),
+    ],
 )
 def test_doctor_ends_with_the_worst(stage: Stage, unwell: list[str], code: int) -> None:
     found = [Finding(what, False, "No.", "Do.") for what in unwell]
