@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac as _hmac
+import threading
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
@@ -26,6 +27,9 @@ _SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CH
 _MLKEM_PUBLIC_BYTES = 1184
 _MLKEM_SEED_BYTES = 64
 ZERO_NONCE = bytes(12)
+# Two Argon2id runs with more than one lane, in two threads of one process, wait for each other for ever in OpenSSL's
+# own thread pool (cryptography 50.0.2). One at a time.
+_argon2_turn = threading.Lock()
 
 
 def label(name: str, *items: bytes) -> bytes:
@@ -123,11 +127,13 @@ def kem_check(public: bytes) -> None:
     encoded polynomial vector are needed before a key is stored.
 
     Raises:
-        KeyDegenerate: Wrong length, out of range, low order, or an ML-KEM part without variety.
+        KeyDegenerate: Wrong length, out of range, low order, without variety, or not the one encoding of its X25519 key.
     """
     if len(public) != KEM_PUBLIC_BYTES:
         raise KeyDegenerate()
     if len(set(public[: _MLKEM_PUBLIC_BYTES - 32])) < 16 or len(set(public[_MLKEM_PUBLIC_BYTES:])) < 4:
+        raise KeyDegenerate()
+    if public[-1] & 0x80:  # X25519 ignores this bit, so it would give one key two names
         raise KeyDegenerate()
     hpke_seal(public, b"", b"")
 
@@ -183,7 +189,8 @@ def argon2id(passphrase: bytes, salt: bytes, memory_kib: int, passes: int, lanes
     """Argon2id version 1.3 (RFC 9106), 64 bytes out. Bounds are the caller's."""
     from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-    return Argon2id(salt=salt, length=64, iterations=passes, lanes=lanes, memory_cost=memory_kib).derive(passphrase)
+    with _argon2_turn:
+        return Argon2id(salt=salt, length=64, iterations=passes, lanes=lanes, memory_cost=memory_kib).derive(passphrase)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,403 @@
+"""The vault: one encrypted database, the files beside it, and the promises both keep.
+
+The room owns transactions, deletion that deletes, and the refusal of damaged, newer or older vaults. What the tables
+mean stands in the modules beside it. No other room opens the database.
+
+Example:
+    >>> with Vault.open(folder, passphrase, entropy, state_dir=state) as vault:  # doctest: +SKIP
+    ...     with vault.transaction():
+    ...         vault.run("DELETE FROM prekeys WHERE pid = ?", pid)
+    ...     vault.forget()
+
+Source: spec/vault.md; security.md A41, A42, A44.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+import apsw
+
+from tiercel.errors import VaultBusy, VaultDamaged, VaultError
+from tiercel.limits import ID_BYTES, VAULT_BUSY_MS
+from tiercel.ports import Entropy
+
+from . import files, layout, marker, migrate, opening
+from .border import files as converted
+from .border import from_sqlite
+
+if TYPE_CHECKING:
+    from .keys import KdfParameters
+
+# A reader that is in the way of the checkpoint is not waited for: the checkpoint is owed and tried again.
+_FORGET_WAIT_MS: Final = 250
+_STOPPED = "The disk failed under this vault, so it was stopped: nothing more is promised that may not be kept."
+
+
+class Vault:
+    """An open vault. Threads may share one; each block of one thread waits for the other's.
+
+    Attributes:
+        folder: The vault folder.
+        db: The connection, for what the methods here do not offer. Its errors are converted inside blocks.
+        enclosures: Folder of sealed enclosures; see :mod:`.files`.
+        spool: Folder of unclaimed symbols; see :mod:`.files`.
+        id: 16 random bytes that name this vault on this machine.
+        checkpoint_owed: Deleted keys may still be in the log of the database; :meth:`forget` has to be tried again.
+    """
+
+    def __init__(self, folder: Path, db: apsw.Connection, state_dir: Path | None) -> None:
+        """For :meth:`create` and :meth:`open`."""
+        self.folder = folder
+        self.db = db
+        self.enclosures = folder / layout.ENCLOSURES
+        self.spool = folder / layout.SPOOL
+        self.checkpoint_owed = self._log_bytes() > 0
+        self._state_dir = state_dir
+        self._turn = threading.Lock()
+        self._owner: int | None = None
+        self._writing = False
+        self._stopped = False
+        self._keep_backups = False
+        self.id = self._read_id()
+        self._marker = marker.read_marker(state_dir, self.id) or 0
+
+    def __repr__(self) -> str:
+        return f"Vault({str(self.folder)!r})"
+
+    # -- making, opening, closing --
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        passphrase: str,
+        entropy: Entropy,
+        *,
+        kdf: KdfParameters | None = None,
+        state_dir: Path | None = None,
+        steps: Sequence[str] | None = None,
+    ) -> Vault:
+        """Make a vault in a new or empty folder and open it.
+
+        Args:
+            folder: Made with mode 0700 where it is missing. One that a killed ``create`` left is taken over.
+            passphrase: See :mod:`.keys` for what counts as the same one.
+            entropy: For the key, the salts and the id.
+            kdf: Cost of each try at the passphrase; by default :data:`.keys.DEFAULT_KDF`.
+            state_dir: Where the rollback marker is kept; None keeps none.
+            steps: The schema, for tests; by default the shipped one.
+
+        Raises:
+            VaultExists: Something is in the folder. Nothing was changed.
+            VaultBusy, DiskFull, VaultError, UsageError: As named. Nothing is left half-made.
+        """
+        from .keys import DEFAULT_KDF, new_header  # the cryptographic library is loaded only when it is needed
+
+        with layout.making(folder):
+            header, key = new_header(passphrase, entropy, kdf or DEFAULT_KDF)
+            with opening.connected(folder, key) as db:
+                opening.fill(db, entropy.token(ID_BYTES), migrate.shipped_steps() if steps is None else steps)
+                files.sync_folder(folder)
+                vault = cls(folder, db, state_dir)
+                files.replace(folder / layout.KEYS, header)
+        return vault
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        passphrase: str,
+        entropy: Entropy,
+        *,
+        state_dir: Path | None = None,
+        steps: Sequence[str] | None = None,
+    ) -> Vault:
+        """Open a vault; an older one is upgraded, after a copy of its database was made beside it.
+
+        An older copy of itself opens too: see :attr:`rolled_back`.
+
+        Args:
+            folder: The vault folder.
+            passphrase: As given to :meth:`create`.
+            entropy: Not used today; opening may have to renew keys in a later version.
+            state_dir: Where the rollback marker is kept; None looks at none.
+            steps: The schema, for tests; by default the shipped one.
+
+        Raises:
+            VaultMissing, WrongPassphrase, VaultDamaged, VaultNewer, VaultBusy, DiskFull, VaultError: As named. Nothing
+                was overwritten.
+        """
+        from .keys import unlock
+
+        key = unlock(layout.read_header(folder), passphrase)
+        with opening.connected(folder, key) as db:
+            upgraded = opening.upgrade(db, folder, key, steps)
+            vault = cls(folder, db, state_dir)
+            vault._keep_backups = upgraded
+        layout.settle(folder)
+        return vault
+
+    def close(self) -> None:
+        """Empty the log, raise the marker, close. Safe to call twice.
+
+        Raises:
+            DiskFull, VaultError: Emptying failed; what was committed is safe, deleted keys may linger until next time.
+        """
+        try:
+            if not self._stopped:
+                self.forget()
+                self.mark()
+        finally:
+            self._stopped = True
+            self.db.close()
+
+    def __enter__(self) -> Vault:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def change_passphrase(self, old: str, new: str, entropy: Entropy) -> None:
+        """Replace the passphrase in one step: a crash leaves the old one or the new one in force.
+
+        Raises:
+            WrongPassphrase: ``old`` does not open the vault.
+            VaultBusy, VaultDamaged, DiskFull, VaultError, UsageError: As named. The old one stays in force.
+        """
+        from .keys import change_passphrase
+
+        self._need_running()
+        with layout.alone(self.folder):
+            header = change_passphrase(layout.read_header(self.folder), old, new, entropy)
+            with converted():
+                files.replace(self.folder / layout.KEYS, header)
+
+    # -- blocks --
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of the block, durably, or nothing of it. One writer at a time over all processes.
+
+        What the block decides from data it must read inside the block.
+
+        Raises:
+            VaultBusy: Another process wrote for ten seconds.
+            DiskFull, VaultDamaged, VaultError: As named; everything is as before. After a failing disk the vault is
+                stopped (:class:`~tiercel.errors.VaultError` from then on): whether the last commit holds is known
+                only after opening again.
+        """
+        with self._block("BEGIN IMMEDIATE", writing=True):
+            before = self.db.total_changes()
+            yield
+            if self.db.total_changes() != before:
+                self._count_commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """One unchanging view for all reads of the block, beside any writer. Keep it short: it holds up forgetting."""
+        with self._block("BEGIN", writing=False):
+            yield
+
+    def all(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:
+        """Every row. Outside a block it sees a view of its own."""
+        with self._reading_somehow():
+            return self.db.execute(sql, args).fetchall()
+
+    def one(self, sql: str, *args: Any) -> tuple[Any, ...] | None:
+        """The first row, or None. Outside a block it sees a view of its own."""
+        with self._reading_somehow():
+            row: tuple[Any, ...] | None = self.db.execute(sql, args).fetchone()
+            return row
+
+    def run(self, sql: str, *args: Any) -> None:
+        """Change something; only inside :meth:`transaction`."""
+        if self._owner != threading.get_ident() or not self._writing:
+            raise RuntimeError("a change outside a transaction")
+        with self._border():
+            self.db.execute(sql, args)
+
+    # -- forgetting, and older copies --
+
+    def forget(self) -> bool:
+        """Make deleted bytes unreadable now: empty the log into the database, where they are overwritten.
+
+        Call it after every transaction that deleted keys. A reader in the way is not waited for.
+
+        Returns:
+            Whether it was done. If not, :attr:`checkpoint_owed` stays set, and the next call or :meth:`close` tries
+            again; so does the next run, which finds the log.
+
+        Raises:
+            DiskFull, VaultError: The disk failed.
+        """
+        self._need_running()
+        with self._exclusive():
+            self.checkpoint_owed = True
+            try:
+                self._empty_log()
+            except VaultBusy:
+                return False
+            self.checkpoint_owed = self._log_bytes() > 0
+            if not self.checkpoint_owed and not self._keep_backups:
+                # Copies made by an upgrade hold every key deleted since. They outlive the run that made them, no more.
+                with converted():
+                    for path in migrate.backups(self.folder):
+                        path.unlink(missing_ok=True)
+        return not self.checkpoint_owed
+
+    @property
+    def generation(self) -> int:
+        """How many changing transactions this vault has had; it only grows."""
+        return self._meta_int("generation")
+
+    @property
+    def rolled_back(self) -> bool:
+        """Whether this is an older copy of the vault last used here. Reading is fine; nothing may be sent."""
+        return self.generation < self._marker or self._meta_int("rolled_back") != 0
+
+    def accept_rollback(self) -> None:
+        """A person decided that this copy is the vault from now on. Every other copy then counts as old."""
+        newest = max(self._marker, marker.read_marker(self._state_dir, self.id) or 0)
+        with self.transaction():
+            # Beyond all that was ever seen: an old copy between the two generations is found as well.
+            self.run("UPDATE meta SET value = max(value, ?) WHERE key = 'generation'", newest)
+            self.run("DELETE FROM meta WHERE key = 'rolled_back'")
+        self.mark()
+
+    def mark(self) -> bool:
+        """Put the present generation outside the vault; before anything is sent, and at close.
+
+        Returns:
+            Whether the marker stands. If not, there is no place for it, or the vault is an older copy of itself.
+        """
+        return not self.rolled_back and marker.raise_marker(self._state_dir, self.id, self.generation)
+
+    def check(self) -> list[str]:
+        """Read every page and every rule; for ``doctor``. Takes as long as reading the whole database.
+
+        Returns:
+            A sentence for each thing found; none when all is well.
+        """
+        from .keys import check_header
+
+        found = []
+        try:
+            check_header(layout.read_header(self.folder))
+            for (line,) in self.all("PRAGMA quick_check(20)"):
+                if line != "ok":
+                    found.append(f"The database fails its check: {line}.")
+            for table, *_ in self.all("PRAGMA foreign_key_check"):
+                found.append(f"A row of {table} points to nothing.")
+        except VaultError as error:
+            found.append(str(error))
+        return found
+
+    # -- inside --
+
+    @contextmanager
+    def _block(self, begin: str, *, writing: bool) -> Iterator[None]:
+        self._need_running()
+        with self._exclusive(), self._border():
+            self.db.execute(begin)
+            self._writing = writing
+            try:
+                yield
+                self.db.execute("COMMIT" if writing else "ROLLBACK")
+            except BaseException:
+                self._undo()
+                raise
+            finally:
+                self._writing = False
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        if self._owner == threading.get_ident():
+            raise RuntimeError("a block inside a block")
+        if not self._turn.acquire(timeout=VAULT_BUSY_MS / 1000):
+            raise VaultBusy()
+        self._owner = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._owner = None
+            self._turn.release()
+
+    @contextmanager
+    def _reading_somehow(self) -> Iterator[None]:
+        if self._owner == threading.get_ident():
+            with self._border():
+                yield
+        else:
+            with self.reading():
+                yield
+
+    @contextmanager
+    def _border(self) -> Iterator[None]:
+        try:
+            yield
+        except apsw.Error as error:
+            if isinstance(error, apsw.IOError):
+                self._stop()
+            ours = from_sqlite(error, self.db.system_errno)
+            if ours is None:
+                raise
+            raise ours from error
+
+    def _undo(self) -> None:
+        # SQLite has rolled back by itself after some errors; whatever is left falls with the connection.
+        with suppress(apsw.Error):
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+        if self.db.in_transaction:
+            self._stop()
+
+    def _stop(self) -> None:
+        """After a failed sync the kernel calls pages clean that are not: nothing this process reads can be trusted."""
+        self._stopped = True
+        with suppress(apsw.Error):
+            self.db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+
+    def _need_running(self) -> None:
+        if self._stopped:
+            raise VaultError(_STOPPED, remedy="Check the disk, then open the vault again.")
+
+    def _count_commit(self) -> None:
+        # An older copy stays known as one when its own changes carry it past the marker.
+        self.db.execute(
+            "INSERT OR REPLACE INTO meta (key, value) SELECT 'rolled_back', 1"
+            " WHERE (SELECT value FROM meta WHERE key = 'generation') < ?",
+            (self._marker,),
+        )
+        self.db.execute("UPDATE meta SET value = value + 1 WHERE key = 'generation'")
+
+    def _empty_log(self) -> None:
+        self.db.set_busy_timeout(_FORGET_WAIT_MS)
+        try:
+            with self._border():
+                self.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        finally:
+            self.db.set_busy_timeout(VAULT_BUSY_MS)
+
+    def _log_bytes(self) -> int:
+        try:
+            return (self.folder / (layout.DATABASE + "-wal")).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _meta_int(self, key: str) -> int:
+        row = self.one("SELECT value FROM meta WHERE key = ?", key)
+        return row[0] if row and isinstance(row[0], int) else 0
+
+    def _read_id(self) -> bytes:
+        row = self.one("SELECT value FROM meta WHERE key = 'vault_id'")
+        if not row or not isinstance(row[0], bytes) or len(row[0]) != ID_BYTES:
+            raise VaultDamaged()
+        return row[0]
