@@ -9,7 +9,7 @@ import click
 
 from tiercel.cli import output, shapes
 from tiercel.cli.frame import group, member
-from tiercel.cli.kinds import KNOWN_NAME, NEW_NAME
+from tiercel.cli.kinds import KNOWN_NAME, NEW_NAME, TEXT
 from tiercel.cli.session import Session
 from tiercel.errors import NameUnknown
 
@@ -43,9 +43,9 @@ def add() -> None:
     ],
 )
 @click.argument("name", type=NEW_NAME)
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=TEXT)
 @click.pass_obj
-def add_folder(session: Session, name: str, path: Path) -> None:
+def add_folder(session: Session, name: str, path: str) -> None:
     """Use a folder as a road: a stick, a mounted share, a synchronised folder.
 
     The folder may hold other files; they are left alone.
@@ -53,7 +53,7 @@ def add_folder(session: Session, name: str, path: Path) -> None:
     from tiercel.runtime import roads
 
     with session.home() as home:
-        roads.add_folder(home, name, str(path.expanduser().absolute()))
+        roads.add_folder(home, name, str(Path(path).expanduser().absolute()))
         view = named(home, name)
     line = f"{output.plain(view.name)} is a road now: {output.plain(view.place)}"
     output.show(session.json, shapes.carrier(view), [line])

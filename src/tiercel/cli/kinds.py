@@ -16,14 +16,30 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FIRST_DAY = date(1970, 1, 1)
 
 
-class NewName(click.ParamType[str]):
+class Text(click.ParamType[str]):
+    """Words a person typed. A line that is no valid text (bytes of another encoding) is refused."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The words, unchanged."""
+        text = str(value)
+        if not text.isascii():
+            try:
+                text.encode("utf-8")
+            except UnicodeEncodeError:
+                self.fail("this is not UTF-8 text.", param, ctx)
+        return text
+
+
+class NewName(Text):
     """A name given to a bond, a carrier or oneself. It names nothing but that: no path, no code, no option."""
 
     name = "name"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name in normal form, or a refusal that says which names there are."""
-        text = unicodedata.normalize("NFC", str(value))
+        text = unicodedata.normalize("NFC", super().convert(value, param, ctx))
         if not 1 <= len(text) <= NAME_CHARACTERS_MAX or not text.isprintable() or _REFUSED.search(text):
             self.fail(
                 f"a name has 1 to {NAME_CHARACTERS_MAX} plain characters and begins with a letter or digit.", param, ctx
@@ -31,14 +47,14 @@ class NewName(click.ParamType[str]):
         return text
 
 
-class KnownName(click.ParamType[str]):
+class KnownName(Text):
     """A name that should be there already; whether it is, the vault knows."""
 
     name = "name"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name in normal form."""
-        return unicodedata.normalize("NFC", str(value))
+        return unicodedata.normalize("NFC", super().convert(value, param, ctx))
 
 
 class Day(click.ParamType[int]):
@@ -59,6 +75,7 @@ class Day(click.ParamType[int]):
         return (day - _FIRST_DAY).days
 
 
+TEXT = Text()
 NEW_NAME = NewName()
 KNOWN_NAME = KnownName()
 DAY = Day()

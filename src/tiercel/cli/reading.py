@@ -8,7 +8,7 @@ import click
 
 from tiercel.cli import output, pages, shapes
 from tiercel.cli.frame import command, group, member
-from tiercel.cli.kinds import KNOWN_NAME
+from tiercel.cli.kinds import KNOWN_NAME, TEXT
 from tiercel.cli.progress import Progress
 from tiercel.cli.session import Session
 from tiercel.errors import UsageError
@@ -37,7 +37,7 @@ def list_letters(session: Session, bond: str | None) -> None:
         ("tiercel read 3jkq2m7a --receipt", "and let the writer know that you read it"),
     ],
 )
-@click.argument("id", metavar="ID")
+@click.argument("id", type=TEXT, metavar="ID")
 @click.option("--peek", is_flag=True, help="Do not mark it read.")
 @click.option("--receipt", is_flag=True, help="Tell the writer that you read it.")
 @click.pass_obj
@@ -58,7 +58,7 @@ def enclosure() -> None:
 
 
 @member(enclosure, "save", examples=[("tiercel enclosure save 3jkq2m7a 1 --to ~/Pictures", "")])
-@click.argument("id", metavar="ID")
+@click.argument("id", type=TEXT, metavar="ID")
 @click.argument("number", metavar="N", type=click.IntRange(min=1))
 @click.option(
     "--to",
@@ -85,7 +85,7 @@ def save(session: Session, id: str, number: int, to: Path) -> None:  # noqa: A00
     "search",
     examples=[("tiercel search garden apple", "letters with both words"), ("tiercel search garden --bond Bo", "")],
 )
-@click.argument("words", nargs=-1, required=True)
+@click.argument("words", type=TEXT, nargs=-1, required=True)
 @click.option("--bond", type=KNOWN_NAME, metavar="NAME", help="Only letters to and from this bond.")
 @click.pass_obj
 def search(session: Session, words: tuple[str, ...], bond: str | None) -> None:
@@ -99,7 +99,7 @@ def search(session: Session, words: tuple[str, ...], bond: str | None) -> None:
 
 
 @command("track", examples=[("tiercel track 3jkq2m7a", "")])
-@click.argument("id", metavar="ID")
+@click.argument("id", type=TEXT, metavar="ID")
 @click.pass_obj
 def track(session: Session, id: str) -> None:  # noqa: A002
     """Show the way of a letter so far, and what comes next."""

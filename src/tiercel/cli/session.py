@@ -78,7 +78,10 @@ class Session:
     def _given(self) -> str | None:
         if self.passphrase_fd is not None:
             return from_descriptor(self.passphrase_fd, "--passphrase-fd")
-        return os.environ.get("TIERCEL_PASSPHRASE") or None
+        given = os.environ.get("TIERCEL_PASSPHRASE") or None
+        if given and any("\ud800" <= char <= "\udfff" for char in given):
+            raise UsageError("TIERCEL_PASSPHRASE is not UTF-8 text.")
+        return given
 
     def claims_input(self, taken: bool) -> None:
         """Refuse a command that wants standard input for itself while the passphrase comes from there."""

@@ -12,7 +12,7 @@ import click
 from tiercel.cli import output, shapes
 from tiercel.cli.bond import named
 from tiercel.cli.frame import command
-from tiercel.cli.kinds import DAY, KNOWN_NAME
+from tiercel.cli.kinds import DAY, KNOWN_NAME, TEXT
 from tiercel.cli.progress import Progress
 from tiercel.cli.session import Session
 from tiercel.cli.text import text_from
@@ -34,9 +34,9 @@ EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
     ],
 )
 @click.argument("bond", type=KNOWN_NAME)
-@click.option("--subject", metavar="S", help="What the letter is about.")
-@click.option("--place", metavar="P", help="Where it was written.")
-@click.option("--dated", metavar="TEXT", help="The date as the letter says it, in any words.")
+@click.option("--subject", type=TEXT, metavar="S", help="What the letter is about.")
+@click.option("--place", type=TEXT, metavar="P", help="Where it was written.")
+@click.option("--dated", type=TEXT, metavar="TEXT", help="The date as the letter says it, in any words.")
 @click.option(
     "--file",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=str),
@@ -44,7 +44,7 @@ EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Take the text from this file, byte for byte; - is standard input.",
 )
 @click.option("--enclose", type=EXISTING, multiple=True, metavar="F", help="Enclose a file; may be repeated.")
-@click.option("--reply-to", metavar="ID", help="The letter this one answers.")
+@click.option("--reply-to", type=TEXT, metavar="ID", help="The letter this one answers.")
 @click.option("--until", type=DAY, metavar="DATE", help="Give up after this day, and say so (YYYY-MM-DD, UTC).")
 @click.option("--not-before", type=DAY, metavar="DATE", help="Ask that it be opened only from this day on.")
 @click.option("--urgent", is_flag=True, help="Mark it urgent.")
@@ -114,7 +114,7 @@ def text_for(session: Session, home: Home, bond: str, given: str | None) -> Iter
 
 
 @command("send", examples=[("tiercel send 3jkq2m7a", "")])
-@click.argument("id", metavar="ID")
+@click.argument("id", type=TEXT, metavar="ID")
 @click.pass_obj
 def send(session: Session, id: str) -> None:  # noqa: A002  -- the word of the command line
     """Send a draft."""
@@ -126,7 +126,7 @@ def send(session: Session, id: str) -> None:  # noqa: A002  -- the word of the c
 
 
 @command("recall", examples=[("tiercel recall 3jkq2m7a", "")])
-@click.argument("id", metavar="ID")
+@click.argument("id", type=TEXT, metavar="ID")
 @click.pass_obj
 def recall(session: Session, id: str) -> None:  # noqa: A002
     """Ask a letter back that has not been read.

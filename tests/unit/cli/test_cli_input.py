@@ -138,6 +138,15 @@ def test_the_place_of_the_vault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert session.folder == Path("/w")
 
 
+def test_other_encodings_are_refused(stage: Stage) -> None:
+    assert stage.run("list", passphrase="\udcff").code == 2
+    for line in ("read \udcff", "list \udcff", "search \udcff", "write Bo --file - --subject \udcff",
+                 "bond words \udcff", "carrier add folder x /\udcff", "bond invite \udcff --via x"):  # fmt: skip
+        ended = stage.run(*line.split(), "--json", stdin=b"x")
+        assert ended.code == 2 and "UTF-8" in ended.error["error"], line
+    assert stage.calls == []
+
+
 # -- names and invitations -------------------------------------------------------------------------
 
 EVIL_NAMES = ["", " ", "../x", "/etc/passwd", "a;b", "a|b", "$(x)", "`x`", "__import__", "-x", ".x", "a\nb", "a\x1bb",
