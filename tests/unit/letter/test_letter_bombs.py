@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = """
 import resource
 resource.setrlimit(resource.RLIMIT_AS, (512 << 20, 512 << 20))
@@ -49,10 +51,13 @@ for length in lengths:
             except MalformedBundle:
                 continue
             raise SystemExit("a bomb was taken for a bundle")
-print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+# Not ru_maxrss: that one starts at the size of the process that started this one.
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print(count, int(status["VmHWM"].split()[0]) >> 10)
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc")
 def test_T_BOMB_1_of_the_letter() -> None:
     root = Path(__file__).resolve().parents[3]
     done = subprocess.run(

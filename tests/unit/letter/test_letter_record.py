@@ -177,6 +177,7 @@ def test_limits_are_counted_in_bytes_and_named() -> None:
         ({"readers": (ReaderRecord(kind="k" * 1001, since_day=0),)}, "name of a reader"),
         ({"gifts": (bytes(1256),) * 257}, "number of gifts"),
     ]:
+        assert isinstance(changes, dict)
         with pytest.raises(LimitError, match=f"(?i){word} is too long"):
             encode_letter(letter(**changes))
 
@@ -214,6 +215,7 @@ def test_the_hash_of_the_readers_is_that_of_the_sorted_list() -> None:
 
 def test_no_secret_reaches_a_log() -> None:
     record = full_letter()
+    assert record.root
     for thing in (record, *record.enclosures, *(record.readers or ()), record.root):
         for shown in (repr(thing), str(thing), f"{thing}", repr([thing]), repr(thing.__rich_repr__())):
             assert "\\x" not in shown and "Whit" not in shown and "phone" not in shown and "txt" not in shown
