@@ -87,7 +87,7 @@ PAIRING_MESSAGE_BYTES_MAX: Final = 4096
 # -- the folder; spec/parcel.md 6 --
 FOLDER_KEEP_DAYS: Final = 60
 FOLDER_FILES_MAX: Final = 1_000_000  # entries looked at in one visit
-SPOOL_BOND_BYTES_MAX: Final = 1 << 40  # unclaimed symbols of one bond
+SPOOL_BOND_BYTES_MAX: Final = 1 << 36  # unclaimed enclosures of one bond
 
 # -- the vault; spec/vault.md --
 ARGON2_MEMORY_KIB: Final = 64 * 1024

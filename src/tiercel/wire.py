@@ -79,7 +79,7 @@ def decode_record(kind: type[_Record], data: bytes | memoryview, size_max: int) 
     if len(data) > size_max:
         raise MalformedWire("a record is longer than allowed")
     try:
-        record: _Record = _decoder(kind).decode(data)
+        record: _Record = _decoder(kind).decode(data)  # type: ignore[arg-type]
         return record
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as error:
         raise MalformedWire(f"a record does not fit: {error}") from error

@@ -34,7 +34,7 @@ IMPORTS: dict[str, set[str]] = {
     "limits": set(),
     "ports": {"errors"},
     "wire": {"errors", "limits"},
-    "crypto": {"errors", "limits", "ports"},
+    "crypto": {"errors", "limits", "ports", "wire"},  # wire: the length-prefixed join under every label
     "letter": {"errors", "limits", "wire"},
     "sealing": BASE,
     "parcel": BASE,

@@ -1,0 +1,62 @@
+"""When things are due: sealing again, saying again, doubting a clock. Days are whole UTC days since 1970."""
+
+from __future__ import annotations
+
+from tiercel.limits import (
+    CLOCK_BACK_DAYS_MAX,
+    CLOCK_FORWARD_DAYS_MAX,
+    DAY_MS,
+    DUPLICATE_RECEIPT_DAYS,
+    FOLDER_KEEP_DAYS,
+    GIFTS_LOW,
+    GIFTS_PER_INCARNATION_MAX,
+    GIFTS_TARGET,
+    PREKEY_USABLE_DAYS,
+    RETRANSMIT_DAYS_MAX,
+    SERVICE_LETTER_DAYS,
+)
+
+
+def seal_fits(made_day: int | None, today: int, road_delay_ms: int) -> bool:
+    """Whether a seal lives long enough for this road. ``made_day`` None: a key that no clock ends.
+
+    Source: spec/sealing.md 6: a copy goes on a road only if its declared delay fits in what is left of 120 days.
+    """
+    return made_day is None or today + -(-road_delay_ms // DAY_MS) <= made_day + PREKEY_USABLE_DAYS
+
+
+def retransmit_after_ms(round_trip_ms: int, tries: int) -> int:
+    """How long to wait for word before saying it again: 2 x round trip x 2^tries, at most 30 days."""
+    return int(min(2 * round_trip_ms * 2 ** min(tries, 32), RETRANSMIT_DAYS_MAX * DAY_MS))
+
+
+def clock_in_doubt(last_run_ms: int, now_ms: int) -> bool:
+    """Whether the clock moved so far between two runs that nothing may expire or be deleted on its word."""
+    moved = now_ms - last_run_ms
+    return moved > CLOCK_FORWARD_DAYS_MAX * DAY_MS or moved < -CLOCK_BACK_DAYS_MAX * DAY_MS
+
+
+def repeat_receipt(last_ms: int | None, now_ms: int) -> bool:
+    """Whether a duplicate repeats the receipt: at most daily, so that replays cause no traffic."""
+    return last_ms is None or now_ms - last_ms >= DUPLICATE_RECEIPT_DAYS * DAY_MS
+
+
+def ask_recall_again(last_ms: int, now_ms: int) -> bool:
+    """Whether an unanswered recall is asked again."""
+    return now_ms - last_ms >= DUPLICATE_RECEIPT_DAYS * DAY_MS
+
+
+def gifts_wanted(held_by_peer: int, live: int) -> int:
+    """How many new prekeys to give: up to 32 held by the peer, never more than 256 alive."""
+    return max(0, min(GIFTS_TARGET - held_by_peer, GIFTS_PER_INCARNATION_MAX - live))
+
+
+def service_due(held_by_peer: int, renewal_due: bool, last_ms: int | None, now_ms: int) -> bool:
+    """Whether a service letter is due: stock below 16 or a key to renew, and none in the last week."""
+    rested = last_ms is None or now_ms - last_ms >= SERVICE_LETTER_DAYS * DAY_MS
+    return rested and (renewal_due or held_by_peer < GIFTS_LOW)
+
+
+def stale_on_folder(put_ms: int, now_ms: int) -> bool:
+    """Whether the writer takes its own parcel off a road again: after 60 days."""
+    return now_ms - put_ms >= FOLDER_KEEP_DAYS * DAY_MS

@@ -1,0 +1,145 @@
+"""An authentic record is taken into the vault, inside the caller's transaction: letters, openings, ends, receipts."""
+
+from __future__ import annotations
+
+from tiercel.delivery.schedule import repeat_receipt
+from tiercel.delivery.states import Event, State
+from tiercel.letter.record import Kind, LetterRecord
+from tiercel.limits import DAY_MS
+from tiercel.parcel.note import ReceiptKind, Reply
+from tiercel.sealing.envelope import receipt_proof
+from tiercel.vault import bonds, bundles, letters, notes
+from tiercel.vault.bonds import Bond
+from tiercel.vault.letters import Enclosure, Letter
+
+from . import bonds as people
+from . import way
+from .home import Home
+
+RETURNED = State.RETURNED.value
+
+
+def take(home: Home, bond: Bond, record: LetterRecord, visit: int) -> bool:
+    """Store what came and say whether a letter is newly whole; a known id shows nothing, what was said is repeated."""
+    known = letters.letter_by_id(home.vault, record.letter_id)
+    if known is not None:
+        repeat(home, bond, record.letter_id, visit)
+    elif record.kind == Kind.LETTER and bond.state == "ended":
+        turn_back(home, bond, record.letter_id)
+    else:
+        letter = _store(home, bond, record)
+        if record.kind == Kind.LETTER:
+            _store_enclosures(home, bond, letter, record)
+            letters.index_letter(home.vault, letter)
+            _answers(home, bond, record)
+        else:
+            _serve(home, bond, record)
+        return complete(home, bond, letter.id, visit)
+    return False
+
+
+def _store(home: Home, bond: Bond, record: LetterRecord) -> Letter:
+    return letters.add_letter(
+        home.vault,
+        id=record.letter_id,
+        bond=bond.id,
+        direction="in",
+        kind=int(record.kind),
+        state=State.ARRIVED.value,
+        number=record.number,
+        previous=record.previous,
+        subject=record.subject,
+        place=record.place,
+        dated=record.dated,
+        body=record.text,
+        reply_to=record.reply_to,
+        urgent=int(record.urgent),
+        written_at=record.written_day * DAY_MS,
+        deadline_day=record.deadline_day,
+        not_before_day=record.not_before_day,
+        receipt_secret=record.receipt_secret,
+    )
+
+
+def _store_enclosures(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> None:
+    for n, item in enumerate(record.enclosures, 1):
+        row = Enclosure(letter.id, n, item.name, item.kind, item.size, item.key, item.bundle_hash, None)
+        letters.add_enclosure(home.vault, row)
+        here = bundles.in_by_hash(home.vault, bond.id, item.bundle_hash)
+        if here is not None and here.standing == "whole" and here.file is not None:
+            letters.enclosure_whole(home.vault, row, here.file)
+
+
+def _answers(home: Home, bond: Bond, record: LetterRecord) -> None:
+    if record.reply_to is None:
+        return
+    answered = letters.letter_by_id(home.vault, record.reply_to)
+    if answered is not None and answered.bond == bond.id and answered.direction == "out":
+        way.happened(home, answered, Event.REPLY_CAME, "answered")
+        way.stop_sending(home, answered)
+
+
+def _serve(home: Home, bond: Bond, record: LetterRecord) -> None:
+    """An opening says "same"; an end closes the bond; a service letter brought its gifts already."""
+    if record.kind == Kind.OPENING:
+        bonds.change_bond(home.vault, bond.id, confirmed_them=1)
+        people.settle(home, bond.id)
+    elif record.kind == Kind.END and bond.state != "ended":
+        bonds.change_bond(home.vault, bond.id, state="ended")
+        bonds.warn(home.vault, bond.id, "the other side ended this bond", home.clock.now_ms())
+        people.hold_open_letters(home, bond)
+
+
+# -- whole, and said so ------------------------------------------------------------------------------
+
+
+def complete(home: Home, bond: Bond, letter_id: bytes, visit: int) -> bool:
+    """Queue the receipt once a letter and all its enclosures are whole; say whether it now is."""
+    letter = letters.letter_by_id(home.vault, letter_id)
+    if letter is None or letter.direction != "in" or letter.arrived_at is not None or letter.state == RETURNED:
+        return False
+    if any(item.file is None for item in letters.enclosures_of(home.vault, letter_id)):
+        return False
+    now = home.clock.now_ms()
+    letters.change_letter(home.vault, letter_id, arrived_at=now)
+    letters.add_event(home.vault, letter_id, now, "arrived")
+    say_receipt(home, bond, letter, ReceiptKind.ARRIVED, visit)
+    return letter.kind == letters.LETTER
+
+
+def say_receipt(home: Home, bond: Bond, letter: Letter, kind: ReceiptKind, visit: int) -> None:
+    """Queue a receipt; it leaves with a later visit than the one that brought the letter."""
+    if letter.receipt_secret is None:
+        return
+    proof = receipt_proof(letter.receipt_secret, kind, letter.id)
+    notes.say(home.vault, bond.id, notes.RECEIPT, letter.id, bytes([kind]) + proof, visit)
+    if kind == ReceiptKind.ARRIVED:
+        letters.change_letter(home.vault, letter.id, receipt_at=home.clock.now_ms())
+
+
+def repeat(home: Home, bond: Bond, letter_id: bytes, visit: int) -> None:
+    """A letter came again: say again what was said of it, at most daily."""
+    letter = letters.letter_by_id(home.vault, letter_id)
+    if letter is None or letter.bond != bond.id or letter.direction != "in":
+        return
+    if not repeat_receipt(letter.receipt_at, home.clock.now_ms()):
+        return
+    if letter.state == RETURNED:
+        letters.change_letter(home.vault, letter_id, receipt_at=home.clock.now_ms())
+        notes.say(home.vault, bond.id, notes.ANSWER, letter_id, bytes([Reply.RETURNED]))
+    elif letter.arrived_at is not None:
+        say_receipt(home, bond, letter, ReceiptKind.ARRIVED, visit)
+
+
+def turn_back(home: Home, bond: Bond, letter_id: bytes) -> None:
+    """Give our word that a letter was never shown and never will be: a tombstone, and the answer."""
+    known = letters.letter_by_id(home.vault, letter_id)
+    if known is None:
+        letters.add_letter(home.vault, id=letter_id, bond=bond.id, direction="in", state=RETURNED)
+    else:
+        home.doomed.update(letters.burn(home.vault, known))
+        letters.change_letter(home.vault, letter_id, state=RETURNED)
+    letters.add_event(home.vault, letter_id, home.clock.now_ms(), "returned")
+    letters.change_letter(home.vault, letter_id, receipt_at=home.clock.now_ms())
+    notes.unsay(home.vault, bond.id, notes.RECEIPT, letter_id)
+    notes.say(home.vault, bond.id, notes.ANSWER, letter_id, bytes([Reply.RETURNED]))

@@ -1,0 +1,195 @@
+"""Bonds as a person makes them: invite, accept, compare words, confirm, refuse, end."""
+
+from __future__ import annotations
+
+from tiercel.bond.invitation import decode_invitation, encode_invitation
+from tiercel.bond.pairing import accept as accept_invitation
+from tiercel.bond.pairing import invite as make_invitation
+from tiercel.delivery.states import Event
+from tiercel.errors import NameTaken, StateForbids, TwoAnswers, WordsNotReady
+from tiercel.limits import DAY_MS, ID_BYTES
+from tiercel.parcel.epochs import epoch_of
+from tiercel.vault import bonds as rows
+from tiercel.vault import letters, roads
+from tiercel.vault.bonds import Bond, Pairing
+
+from . import way
+from .home import Home
+from .names import check_name
+from .views import BondView, ReaderView, WordsView
+
+TWO_ANSWERS = "two answers came: refuse, and invite anew"
+
+
+def invite(home: Home, name: str, via: str) -> str:
+    """Begin a bond over a carrier and give the invitation, which is for one person only.
+
+    Raises:
+        NameTaken: A bond of that name exists.
+        NameUnknown: There is no such carrier.
+    """
+    carrier = home.carrier(check_name(via))
+    base_epoch = epoch_of(home.clock.now_ms())
+    state, invitation = make_invitation(home.entropy, base_epoch)
+    with home.vault.transaction():
+        bond = _add(home, name, 0, base_epoch)
+        rows.add_pairing(
+            home.vault, Pairing(bond.id, invitation.road_secret, base_epoch, "inviting", state.to_bytes(), None)
+        )
+        roads.join(home.vault, bond.id, carrier.id)
+    return encode_invitation(invitation)
+
+
+def accept(home: Home, text: str, name: str, via: str) -> BondView:
+    """Take up an invitation; the answer leaves with the next sync.
+
+    Raises:
+        MalformedInvitation, NewerVersion: Not a whole invitation of this version.
+        NameTaken, NameUnknown: As named.
+        StateForbids: This invitation was accepted here before, or made here.
+    """
+    invitation = decode_invitation(text)
+    carrier = home.carrier(check_name(via))
+    state, message = accept_invitation(invitation, home.entropy)
+    with home.vault.transaction():
+        for other in rows.all_bonds(home.vault):
+            pairing = rows.pairing_of(home.vault, other.id)
+            if pairing is not None and pairing.road_secret == invitation.road_secret:
+                raise StateForbids(f"This invitation is already that of your bond {other.name}; nothing was changed.")
+        bond = _add(home, name, 1, invitation.base_epoch)
+        rows.add_pairing(
+            home.vault,
+            Pairing(
+                bond.id, invitation.road_secret, invitation.base_epoch, "accepting", state.to_bytes(), message
+            ),
+        )  # fmt: skip
+        roads.join(home.vault, bond.id, carrier.id)
+    return view(home, home.bond(name))
+
+
+def _add(home: Home, name: str, direction: int, base_epoch: int) -> Bond:
+    if rows.bond_named(home.vault, check_name(name)):
+        raise NameTaken(f"There is already a bond called {name}.", remedy="Choose another name.")
+    now = home.clock.now_ms()
+    bond = rows.add_bond(
+        home.vault,
+        name=name,
+        direction=direction,
+        state="pairing",
+        made_at=now,
+        incarnation=home.entropy.token(ID_BYTES),
+        previous=bytes(32),
+        newest_heard=base_epoch,
+        newest_sent=base_epoch,
+    )
+    rows.set_readers(home.vault, bond.id, "us", [("device", now // DAY_MS)])
+    return bond
+
+
+def view(home: Home, bond: Bond) -> BondView:
+    """A bond as it is shown."""
+    confirmed = {(0, 0): "none", (1, 0): "us", (0, 1): "them", (1, 1): "both"}
+    return BondView(
+        bond.name,
+        bond.state,
+        confirmed[bond.confirmed_us, bond.confirmed_them],
+        rows.warnings_of(home.vault, bond.id),
+        tuple(carrier.name for carrier in roads.carriers_of(home.vault, bond.id)),
+    )
+
+
+def bonds(home: Home) -> list[BondView]:
+    """Every bond, oldest first."""
+    return [view(home, bond) for bond in rows.all_bonds(home.vault)]
+
+
+def words(home: Home, name: str) -> WordsView:
+    """The six words to compare, and who can read under the bond.
+
+    Raises:
+        WordsNotReady: The pairing messages have not all come.
+    """
+    bond = home.bond(name)
+    if bond.words is None:
+        raise WordsNotReady()
+    readers = tuple(
+        ReaderView(side, kind, since * DAY_MS)
+        for side in ("us", "them")
+        for kind, since in rows.readers_of(home.vault, bond.id, side)
+    )
+    return WordsView(bond.name, tuple(bond.words.split()), readers)
+
+
+def confirm(home: Home, name: str) -> BondView:
+    """A person says that both screens show the same words; our opening leaves with the next sync.
+
+    Raises:
+        WordsNotReady: There are no words yet.
+        TwoAnswers: Two answers came; this bond cannot be confirmed.
+        StateForbids: It was refused or has ended.
+    """
+    with home.vault.transaction():
+        bond = home.bond(name)
+        if bond.state == "pairing":
+            raise WordsNotReady()
+        if bond.state in ("refused", "ended"):
+            raise StateForbids(f"The bond {name} is {bond.state}; nothing was changed.", remedy="Invite anew.")
+        if not bond.confirmed_us:
+            if TWO_ANSWERS in rows.warnings_of(home.vault, bond.id):
+                raise TwoAnswers(remedy=f"Refuse it (`tiercel bond refuse {name}`) and invite anew.")
+            rows.change_bond(home.vault, bond.id, confirmed_us=1)
+            way.service_letter(home, bond, letters.OPENING)
+            settle(home, bond.id)
+    return view(home, home.bond(name))
+
+
+def settle(home: Home, bond: int) -> None:
+    """Make a bond bonded when both sides have said so; the pairing secrets go."""
+    now = rows.bond_by_id(home.vault, bond)
+    if now.state == "compare" and now.confirmed_us and now.confirmed_them:
+        rows.change_bond(home.vault, bond, state="bonded")
+        rows.drop_pairing(home.vault, bond)
+
+
+def refuse(home: Home, name: str) -> BondView:
+    """Refuse a bond that is not bonded yet: its keys are deleted and nothing more is heard under it.
+
+    Raises:
+        StateForbids: It is bonded already (end it instead), or over.
+    """
+    with home.vault.transaction():
+        bond = home.bond(name)
+        if bond.state not in ("pairing", "compare"):
+            raise StateForbids(
+                f"The bond {name} is {bond.state}; it cannot be refused.", remedy=f"`tiercel bond end {name}` ends it."
+            )
+        rows.change_bond(home.vault, bond.id, state="refused")
+        for letter in letters.letters_where(home.vault, "bond = ? AND kind = ?", bond.id, letters.OPENING):
+            way.stop_sending(home, letter)
+        rows.forget_keys(home.vault, bond.id)
+    home.vault.forget()
+    return view(home, home.bond(name))
+
+
+def end(home: Home, name: str) -> BondView:
+    """End a bond: the other side is told in a sealed letter, what was written stays readable, nothing new is sent.
+
+    Raises:
+        StateForbids: It is not bonded.
+    """
+    with home.vault.transaction():
+        bond = home.bond(name)
+        if bond.state != "bonded":
+            raise StateForbids(f"The bond {name} is {bond.state}; only a bonded one can be ended.")
+        rows.change_bond(home.vault, bond.id, state="ended")
+        hold_open_letters(home, bond)
+        way.service_letter(home, bond, letters.END)
+    return view(home, home.bond(name))
+
+
+def hold_open_letters(home: Home, bond: Bond) -> None:
+    """Our unconfirmed letters of a bond that is over wait for a person's decision."""
+    for letter in way.open_letters(home, bond.id):
+        if letter.kind == letters.LETTER:
+            way.happened(home, letter, Event.BOND_ENDED, "held: the bond has ended")
+            way.stop_sending(home, letter)

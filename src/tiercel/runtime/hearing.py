@@ -1,0 +1,125 @@
+"""What a note says is heard, inside the caller's transaction."""
+
+from __future__ import annotations
+
+from tiercel.crypto import same
+from tiercel.delivery.passes import wanted_pass
+from tiercel.delivery.states import Event
+from tiercel.errors import MalformedNote, NewerVersion
+from tiercel.parcel.box import Kind
+from tiercel.parcel.note import Note, Receipt, ReceiptKind, Reply, Want, decode_note
+from tiercel.parcel.symbols import layout_of
+from tiercel.sealing.envelope import receipt_proof
+from tiercel.vault import bonds, bundles, letters, notes, prekeys
+from tiercel.vault.bonds import Bond
+from tiercel.vault.letters import Letter
+
+from . import arriving, planning, way
+from .home import Home
+from .planning import RoadAt
+
+_EVENTS = {
+    ReceiptKind.ARRIVED: (Event.RECEIPT_ARRIVED, "receipt: arrived"),
+    ReceiptKind.READ: (Event.RECEIPT_READ, "receipt: read"),
+}
+
+
+def hear(home: Home, bond: Bond, record: bytes, road: RoadAt, superseded: bool) -> str | None:
+    """Act on a note; give back a sentence if it could not be read.
+
+    Under a superseded generation only receipts count: whoever copied old keys can say nothing else.
+    """
+    try:
+        note = decode_note(record)
+    except (MalformedNote, NewerVersion) as error:
+        return f"A note from {bond.name} could not be read and was dropped: {error}"
+    for receipt in note.receipts:
+        _receipt(home, bond, receipt)
+    if not superseded:
+        _transport(home, bond, note, road)
+        for letter_id in note.recalls:
+            _recall(home, bond, letter_id)
+        for answer in note.answers:
+            _answer(home, bond, answer.letter_id, answer.answer)
+    return None
+
+
+def _ours(home: Home, bond: Bond, letter_id: bytes) -> Letter | None:
+    letter = letters.letter_by_id(home.vault, letter_id)
+    return letter if letter is not None and letter.bond == bond.id and letter.direction == "out" else None
+
+
+def _receipt(home: Home, bond: Bond, receipt: Receipt) -> None:
+    letter = _ours(home, bond, receipt.letter_id)
+    if letter is None or letter.receipt_secret is None:
+        return
+    if not same(receipt.proof, receipt_proof(letter.receipt_secret, receipt.kind, letter.id)):
+        return
+    event, what = _EVENTS[receipt.kind]
+    if letter.arrived_at is not None and receipt.kind == ReceiptKind.ARRIVED:
+        return
+    if way.happened(home, letter, event, what) is None:
+        return
+    _confirmed(home, bond, letter, receipt.kind)
+
+
+def _confirmed(home: Home, bond: Bond, letter: Letter, kind: ReceiptKind) -> None:
+    """The other side has the letter: stop sending, count its gifts as held, switch to the root it carried."""
+    now = home.clock.now_ms()
+    if letter.arrived_at is None:
+        letters.change_letter(home.vault, letter.id, arrived_at=now)
+    if kind == ReceiptKind.READ:
+        letters.change_letter(home.vault, letter.id, read_at=now)
+    way.stop_sending(home, letter)
+    prekeys.ack_gifts(home.vault, bond.id, letter.id, now)
+    if letter.carried_root is not None:
+        bonds.take_generation(home.vault, bond.id, bond.direction, letter.carried_root, now)
+
+
+def _transport(home: Home, bond: Bond, note: Note, road: RoadAt) -> None:
+    for bundle_hash in note.haves:
+        bundle = bundles.out_by_hash(home.vault, bundle_hash)
+        if bundle is not None and bundle.bond == bond.id:
+            bundles.change_out(home.vault, bundle_hash, peer_has=1)
+    for want in note.wants:
+        _want(home, bond, want, road)
+    for pid in note.expired:
+        for letter in way.open_letters(home, bond.id):
+            for bundle in bundles.out_of_letter(home.vault, letter.id):
+                if bundle.pid == pid and letter.kind != letters.OPENING:
+                    letters.add_event(home.vault, letter.id, home.clock.now_ms(), "its key had expired; sealed again")
+                    bundles.drop_out(home.vault, letter.id, int(Kind.LETTER))
+
+
+def _want(home: Home, bond: Bond, want: Want, road: RoadAt) -> None:
+    bundle = bundles.out_by_hash(home.vault, want.bundle_hash)
+    if bundle is None or bundle.bond != bond.id or bundle.peer_has or not want.groups:
+        return
+    planning.drop_vanished(home, road, bundle)
+    layout = layout_of(bundle.length)
+    refs = wanted_pass(layout, bundle.next_index, want.groups)
+    planning.plan_refs(home, road, bundle, refs, max(missing for _group, missing in want.groups))
+
+
+def _recall(home: Home, bond: Bond, letter_id: bytes) -> None:
+    """Answer a recall in one transaction: returned if never shown, else kept."""
+    letter = letters.letter_by_id(home.vault, letter_id)
+    if letter is not None and (letter.bond != bond.id or letter.direction != "in"):
+        return
+    if letter is not None and letter.shown_at is not None:
+        notes.say(home.vault, bond.id, notes.ANSWER, letter_id, bytes([Reply.KEPT]))
+    else:
+        arriving.turn_back(home, bond, letter_id)
+
+
+def _answer(home: Home, bond: Bond, letter_id: bytes, answer: Reply) -> None:
+    letter = _ours(home, bond, letter_id)
+    if letter is None:
+        return
+    notes.unsay(home.vault, bond.id, notes.RECALL, letter_id)
+    if answer == Reply.RETURNED:
+        way.happened(home, letter, Event.RETURNED, "returned: it was never shown and never will be")
+        way.stop_sending(home, letter)
+    elif letter.recall_at is not None:
+        letters.add_event(home.vault, letter_id, home.clock.now_ms(), "kept: the other side keeps it")
+    letters.change_letter(home.vault, letter_id, recall_at=None)

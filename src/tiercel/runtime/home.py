@@ -1,0 +1,146 @@
+"""An opened vault together with its clock, its entropy and the way to its roads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from tiercel.delivery.schedule import clock_in_doubt
+from tiercel.errors import NameUnknown
+from tiercel.ports import Carrier, Clock, Entropy
+from tiercel.vault import bonds, letters, roads, settings
+from tiercel.vault.keys import DEFAULT_KDF, KdfParameters
+from tiercel.vault.roads import CarrierRow
+from tiercel.vault.store import Vault
+
+from .clock import SystemClock, SystemEntropy
+
+Opener = Callable[[CarrierRow], Carrier]
+_HOUR_MS = 3_600_000
+
+
+def _open_carrier(row: CarrierRow) -> Carrier:
+    from tiercel.carriers.registry import open_carrier
+
+    return open_carrier(row.kind, {"path": row.place})
+
+
+class Home:
+    """One person's vault at work. Close it, or use it as a context manager.
+
+    Args:
+        vault: Opened.
+        clock: Tells the time; its jumps are noticed here.
+        entropy: For keys, ids and names.
+        opener: Makes a carrier from its row; tests and the simulator give their own.
+    """
+
+    def __init__(self, vault: Vault, clock: Clock, entropy: Entropy, opener: Opener = _open_carrier) -> None:
+        self.vault = vault
+        self.clock = clock
+        self.entropy = entropy
+        self.open_carrier = opener
+        self.doomed: set[str] = set()  # enclosure files to remove once the change that let go of them is durable
+        self._watch_clock()
+
+    @property
+    def clock_doubtful(self) -> bool:
+        """Whether the clock jumped and no person has confirmed it; then nothing expires or is deleted by time."""
+        return settings.get_int(self.vault, "clock_in_doubt", 0) == 1
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences that stand until a person acts."""
+        found = []
+        if self.vault.rolled_back:
+            found.append("This vault is an older copy of itself; nothing is sent until you decide (`tiercel doctor`).")
+        if self.clock_doubtful:
+            found.append("The clock moved a long way since the last run; nothing expires until `tiercel clock ok`.")
+        return tuple(found)
+
+    def _watch_clock(self) -> None:
+        now = self.clock.now_ms()
+        last = settings.get_int(self.vault, "last_run_ms", now)
+        doubtful = clock_in_doubt(last, now)
+        if doubtful or not 0 <= now - last < _HOUR_MS:
+            with self.vault.transaction():
+                settings.put(self.vault, "last_run_ms", now)
+                if doubtful:
+                    settings.put(self.vault, "clock_in_doubt", 1)
+
+    def bond(self, name: str) -> bonds.Bond:
+        """The bond of that name.
+
+        Raises:
+            NameUnknown: There is none.
+        """
+        found = bonds.bond_named(self.vault, name)
+        if found is None:
+            raise NameUnknown(f"There is no bond called {name}.", remedy="`tiercel bond list` shows yours.")
+        return found
+
+    def carrier(self, name: str) -> CarrierRow:
+        """The carrier of that name.
+
+        Raises:
+            NameUnknown: There is none.
+        """
+        found = roads.carrier_named(self.vault, name)
+        if found is None:
+            raise NameUnknown(f"There is no carrier called {name}.", remedy="`tiercel carrier list` shows yours.")
+        return found
+
+    def remove_doomed(self) -> None:
+        """Remove the files that nothing refers to any more; call it after the commit, never inside a transaction."""
+        live = letters.enclosure_files(self.vault) if self.doomed else set()
+        for file in self.doomed - live:
+            (self.vault.enclosures / file).unlink(missing_ok=True)
+        self.doomed.clear()
+
+    def close(self) -> None:
+        """Close the vault."""
+        self.vault.close()
+
+    def __enter__(self) -> Home:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def state_dir() -> Path:
+    """Where this machine remembers how far each vault had come, outside the vault itself."""
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "tiercel"
+
+
+def create_home(folder: Path, passphrase: str, name: str | None = None, kdf: KdfParameters = DEFAULT_KDF) -> Home:
+    """Make a new vault in an empty or new folder and open it.
+
+    Raises:
+        VaultExists: There is something there already.
+        SuiteMissing: The cryptographic library lacks a part of the suite.
+    """
+    from tiercel.crypto import require_suite
+
+    require_suite()
+    entropy = SystemEntropy()
+    vault = Vault.create(folder, passphrase, entropy, kdf=kdf, state_dir=state_dir())
+    if name:
+        with vault.transaction():
+            settings.put(vault, "owner", name)
+    return Home(vault, SystemClock(), entropy)
+
+
+def open_home(folder: Path, passphrase: str) -> Home:
+    """Open a vault.
+
+    Raises:
+        VaultMissing, WrongPassphrase, VaultDamaged, VaultNewer: As named.
+    """
+    entropy = SystemEntropy()
+    return Home(Vault.open(folder, passphrase, entropy, state_dir=state_dir()), SystemClock(), entropy)

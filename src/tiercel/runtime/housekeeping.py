@@ -1,0 +1,57 @@
+"""What happens by time: deadlines, keys that die, files nobody refers to. In doubt about the clock, nothing does."""
+
+from __future__ import annotations
+
+from tiercel.delivery.schedule import ask_recall_again
+from tiercel.delivery.states import Event
+from tiercel.limits import DAY_MS, GENERATION_KEPT_DAYS, PREKEY_KEPT_DAYS, UNCLAIMED_KEPT_DAYS
+from tiercel.parcel.epochs import epoch_of
+from tiercel.vault import bonds, bundles, letters, notes, prekeys
+
+from . import keyring, way
+from .home import Home
+
+
+def expire(home: Home) -> None:
+    """Deadlines that passed unconfirmed: the letter is no longer sent, and says so."""
+    if home.clock_doubtful:
+        return
+    today = home.clock.now_ms() // DAY_MS
+    for bond in bonds.all_bonds(home.vault):
+        for letter in way.open_letters(home, bond.id):
+            if letter.deadline_day is not None and letter.deadline_day < today:
+                with home.vault.transaction():
+                    way.happened(home, letter, Event.DEADLINE_PASSED, "expired: its deadline passed, unconfirmed")
+                    way.stop_sending(home, letter)
+
+
+def repeat_recalls(home: Home) -> None:
+    """Ask an unanswered recall again, at most daily."""
+    now = home.clock.now_ms()
+    for letter in letters.letters_where(home.vault, "direction = 'out' AND recall_at IS NOT NULL"):
+        if letter.recall_at is not None and ask_recall_again(letter.recall_at, now):
+            with home.vault.transaction():
+                letters.change_letter(home.vault, letter.id, recall_at=now)
+                notes.say(home.vault, letter.bond, notes.RECALL, letter.id)
+
+
+def after_sync(home: Home) -> None:
+    """Delete what time has ended, and make the deletion true on disk."""
+    if not home.clock_doubtful:
+        _delete_by_time(home)
+    home.remove_doomed()
+    home.vault.forget()
+    home.vault.mark()
+
+
+def _delete_by_time(home: Home) -> None:
+    """Deletion needs the clock and what was heard to agree: the earlier of the two is believed (A47)."""
+    now = home.clock.now_ms()
+    with home.vault.transaction():
+        for bond in bonds.all_bonds(home.vault):
+            keyring.forget_epochs(home.vault, bond, now)
+        heard = [bond for bond in bonds.all_bonds(home.vault) if bond.state in ("bonded", "ended")]
+        if all(bond.newest_heard >= epoch_of(now) - 1 for bond in heard):
+            prekeys.expire_ours(home.vault, now // DAY_MS - PREKEY_KEPT_DAYS, now - PREKEY_KEPT_DAYS * DAY_MS)
+            bonds.drop_old_roots(home.vault, now - GENERATION_KEPT_DAYS * DAY_MS)
+        home.doomed.update(bundles.drop_unclaimed(home.vault, now - UNCLAIMED_KEPT_DAYS * DAY_MS))

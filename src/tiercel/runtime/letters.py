@@ -1,0 +1,63 @@
+"""Finding a letter by its id or a unique beginning of it, and showing it in a list."""
+
+from __future__ import annotations
+
+from tiercel.errors import IdAmbiguous, NameUnknown
+from tiercel.limits import DAY_MS
+from tiercel.vault import bonds, letters
+from tiercel.vault.letters import Letter
+from tiercel.wire import to_base32
+
+from .home import Home
+from .views import LetterView
+
+_ID_LENGTH = 26
+
+
+def find(home: Home, text: str) -> Letter:
+    """The one letter whose id begins with this text.
+
+    Raises:
+        NameUnknown: No letter has it.
+        IdAmbiguous: More than one has it.
+    """
+    wanted = text.strip().lower()
+    found = [letter for letter in _candidates(home, wanted) if to_base32(letter.id).startswith(wanted)]
+    if not wanted or not found:
+        raise NameUnknown(f"There is no letter {text!r}.", remedy="`tiercel list` shows the letters and their ids.")
+    if len(found) > 1:
+        raise IdAmbiguous()
+    return found[0]
+
+
+def _candidates(home: Home, wanted: str) -> list[Letter]:
+    """Letters by the whole bytes of a prefix; the last few bits are compared as text."""
+    bits = 0
+    for character in wanted[:_ID_LENGTH]:
+        value = "abcdefghijklmnopqrstuvwxyz234567".find(character)
+        if value < 0:
+            return []
+        bits = bits << 5 | value
+    length = 5 * len(wanted[:_ID_LENGTH])
+    low = (bits >> length % 8).to_bytes(length // 8, "big")[:16]
+    where = "id >= ? AND id <= ? AND kind = 0 AND NOT (direction = 'in' AND state = 'returned')"
+    return letters.letters_where(home.vault, where, low, low + b"\xff" * (17 - len(low)))
+
+
+def view(home: Home, letter: Letter, bond_name: str | None = None) -> LetterView:
+    """A letter as it stands in a list."""
+    count = home.vault.one("SELECT count(*) FROM enclosures WHERE letter = ?", letter.id)
+    return LetterView(
+        id=to_base32(letter.id),
+        bond=bond_name or bonds.bond_by_id(home.vault, letter.bond).name,
+        direction=letter.direction,
+        state=letter.state,
+        subject=letter.subject,
+        written_at=letter.written_at,
+        arrived_at=letter.arrived_at,
+        read_at=letter.read_at,
+        number=letter.number,
+        enclosures=int(count[0]) if count else 0,
+        urgent=bool(letter.urgent),
+        deadline_at=None if letter.deadline_day is None else (letter.deadline_day + 1) * DAY_MS,
+    )

@@ -1,0 +1,140 @@
+"""A whole letter bundle is opened: verdict, author, then one transaction that stores it and destroys its prekey.
+
+Everything here runs inside the caller's transaction, together with the mark that the bundle is spent, so that a
+crash leaves either all of it or nothing (invariants I2, I9).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tiercel.errors import Damaged, Duplicate, Forged, KeyExpired, MalformedError, NewerVersion, OtherBond
+from tiercel.letter.record import Kind, LetterRecord, ReaderRecord, decode_letter, readers_hash
+from tiercel.limits import DAY_MS
+from tiercel.sealing.envelope import BondKeys, Sealed, open_letter, split_bundle
+from tiercel.sealing.prekeys import Prekey, accept_gifts, parse_gift, surplus
+from tiercel.sealing.verdict import verdict_for
+from tiercel.vault import bonds, bundles, notes, prekeys
+from tiercel.vault.bonds import Bond, Root
+from tiercel.vault.prekeys import LAST_RESORT, ONE_TIME, OurPrekey, TheirPrekey
+
+from . import arriving
+from .home import Home
+
+
+class Opened(NamedTuple):
+    """What came of a bundle: a sentence for the person if it could not be opened; whether a letter is newly whole."""
+
+    said: str | None
+    whole: bool
+
+
+_SILENT = Opened(None, False)
+
+
+def open_bundle(home: Home, bond: Bond, bundle_hash: bytes, bundle: bytes, visit: int) -> Opened:
+    """Open a letter bundle and store what is in it.
+
+    Args:
+        home: With the transaction of the caller open.
+        bond: Under whose parcel keys it came.
+        bundle_hash: Its verified hash.
+        bundle: The whole bundle.
+        visit: Number of this visit; a receipt leaves with a later one.
+    """
+    try:
+        sealed = split_bundle(bundle)
+    except MalformedError as verdict:
+        return _set_aside(home, bond, bundle_hash, verdict, None)
+    try:
+        ours = _our_prekey(home, bond, sealed)
+        record = decode_letter(_open(bond, ours, sealed))
+    except Duplicate:
+        spent, letter = prekeys.spent_letter(home.vault, bond.id, sealed.pid)
+        if spent and letter is not None:
+            arriving.repeat(home, bond, letter, visit)
+        return _SILENT
+    except KeyExpired as verdict:
+        notes.say(home.vault, bond.id, notes.EXPIRED, sealed.pid)
+        return _set_aside(home, bond, bundle_hash, verdict, None)
+    except NewerVersion as verdict:
+        return _set_aside(home, bond, bundle_hash, verdict, bundle)
+    except (Damaged, Forged, OtherBond, MalformedError) as verdict:
+        return _set_aside(home, bond, bundle_hash, verdict, None)
+    prekeys.spend_ours(home.vault, ours, record.letter_id)
+    bundles.change_in(home.vault, bond.id, bundle_hash, letter=record.letter_id)
+    _take_extras(home, bond, sealed, record)
+    return Opened(None, arriving.take(home, bond, record, visit))
+
+
+def _our_prekey(home: Home, bond: Bond, sealed: Sealed) -> OurPrekey:
+    ours = prekeys.ours_by_pid(home.vault, bond.id, sealed.pid)
+    tombstone, letter = prekeys.spent_letter(home.vault, bond.id, sealed.pid)
+    reusable = ours is not None and ours.kind == LAST_RESORT
+    verdict_for(
+        sealed.pid,
+        live=ours is not None,
+        spent=letter is not None and not reusable,
+        expired=tombstone and letter is None,
+        other_bond=ours is None and not tombstone and prekeys.pid_in_other_bond(home.vault, bond.id, sealed.pid),
+    )
+    assert ours is not None
+    return ours
+
+
+def _open(bond: Bond, ours: OurPrekey, sealed: Sealed) -> bytes:
+    assert bond.bond_id is not None
+    assert bond.auth_root is not None
+    prekey = Prekey(ours.pid, ours.seed, ours.token, ours.public_hash)
+    return open_letter(BondKeys(bond.bond_id, bond.auth_root), bond.their_direction, prekey, sealed)
+
+
+def _set_aside(home: Home, bond: Bond, bundle_hash: bytes, verdict: Exception, bundle: bytes | None) -> Opened:
+    kind = getattr(verdict, "kind", "malformed")
+    bundles.quarantine(home.vault, bond.id, bundle_hash, kind, bundle, home.clock.now_ms())
+    said = f"Something came from {bond.name} that could not be opened ({kind.replace('_', ' ')}): {verdict}"
+    return Opened(said, False)
+
+
+def _take_extras(home: Home, bond: Bond, sealed: Sealed, record: LetterRecord) -> None:
+    """Gifts, last-resort key, root and reader list: what only a sealed letter may bring."""
+    made_day = min(record.sealed_day, home.clock.now_ms() // DAY_MS)
+    known, held = prekeys.theirs_known(home.vault, bond.id, sealed.incarnation)
+    ours = {row[0] for row in home.vault.all("SELECT pid FROM prekeys_ours WHERE bond = ?", bond.id)}
+    ours |= {row[0] for row in home.vault.all("SELECT public_hash FROM prekeys_ours WHERE bond = ?", bond.id)}
+    accepted = accept_gifts(record.gifts, known, ours)
+    prekeys.drop_oldest_theirs(home.vault, bond.id, sealed.incarnation, surplus(held, len(accepted)))
+    for gift in accepted:
+        row = TheirPrekey(bond.id, gift.pid, ONE_TIME, sealed.incarnation, gift.public, gift.token, made_day)
+        prekeys.add_theirs(home.vault, row)
+    if record.last_resort is not None:
+        _take_last_resort(home, bond, sealed, record.last_resort, made_day, known | ours)
+    if record.root is not None:
+        root = record.root
+        now = home.clock.now_ms()
+        bonds.add_root(
+            home.vault,
+            Root(bond.id, bond.their_direction, root.generation, root.base_epoch, root.root, "offered", now),
+        )
+    _take_readers(home, bond, record)
+
+
+def _take_last_resort(home: Home, bond: Bond, sealed: Sealed, data: bytes, made_day: int, known: set[bytes]) -> None:
+    if accept_gifts([data], known, ()):
+        gift = parse_gift(data)
+        row = TheirPrekey(bond.id, gift.pid, LAST_RESORT, sealed.incarnation, gift.public, gift.token, made_day)
+        prekeys.replace_last_resort(home.vault, row)
+
+
+def _take_readers(home: Home, bond: Bond, record: LetterRecord) -> None:
+    """Keep the other side's reader list; a change that was not announced stands as a warning."""
+    if record.readers is not None:
+        listed = [(reader.kind, reader.since_day) for reader in record.readers]
+        before = bonds.readers_of(home.vault, bond.id, "them")
+        if before and sorted(listed) != sorted(before):
+            bonds.warn(home.vault, bond.id, "the list of who can read on the other side changed", home.clock.now_ms())
+        bonds.set_readers(home.vault, bond.id, "them", listed)
+        return
+    known = [ReaderRecord(kind=kind, since_day=day) for kind, day in bonds.readers_of(home.vault, bond.id, "them")]
+    if known and record.kind == Kind.LETTER and readers_hash(known) != record.readers_hash:
+        bonds.warn(home.vault, bond.id, "who can read on the other side changed without notice", home.clock.now_ms())

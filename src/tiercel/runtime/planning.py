@@ -1,0 +1,71 @@
+"""Which parcels of ours should be on a road: remembered before they are put, so that own names are always known."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tiercel.delivery.passes import Ref, in_parcels, profile_for, whole_pass
+from tiercel.limits import GROUP_INDICES, ID_BYTES
+from tiercel.parcel.symbols import Layout, layout_of
+from tiercel.ports import Carrier
+from tiercel.vault import bundles
+from tiercel.vault.bundles import BundleOut, Handed
+from tiercel.vault.roads import CarrierRow
+from tiercel.wire import to_base32
+
+from .home import Home
+
+_REF = struct.Struct(">IB")
+
+
+@dataclass
+class RoadAt:
+    """A road during one visit: what of ours lies on it now, and what was done."""
+
+    row: CarrierRow
+    carrier: Carrier
+    present: set[str] = field(default_factory=set)
+    put: int = 0
+    got: int = 0
+
+
+def new_name(home: Home) -> str:
+    """A fresh parcel name: 26 characters of lower-case base32."""
+    return to_base32(home.entropy.token(ID_BYTES))
+
+
+def pack_refs(refs: Iterable[Ref]) -> bytes:
+    """Symbol references as the vault keeps them."""
+    return b"".join(_REF.pack(*ref) for ref in refs)
+
+
+def unpack_refs(data: bytes) -> list[Ref]:
+    """Undo :func:`pack_refs`."""
+    return list(_REF.iter_unpack(data))
+
+
+def plan_pass(home: Home, road: RoadAt, bundle: BundleOut, layout: Layout) -> None:
+    """Plan a whole pass over a bundle, with symbols that were not sent before."""
+    plan_refs(home, road, bundle, whole_pass(layout, bundle.next_index), layout.k)
+
+
+def plan_refs(home: Home, road: RoadAt, bundle: BundleOut, refs: Iterable[Ref], used: int) -> None:
+    """Plan parcels for these symbols, in the caller's transaction. ``used`` indices of each group are now spent."""
+    profile = profile_for(layout_of(bundle.length), road.carrier.road.profiles)
+    now = home.clock.now_ms()
+    for batch in in_parcels(refs, layout_of(bundle.length), profile):
+        packed = pack_refs(batch)
+        bundles.plan(
+            home.vault,
+            Handed(road.row.id, new_name(home), bundle.bond, bundle.hash, packed, profile.name, now, 0, None),
+        )
+    bundles.change_out(home.vault, bundle.hash, next_index=(bundle.next_index + used) % GROUP_INDICES)
+
+
+def drop_vanished(home: Home, road: RoadAt, bundle: BundleOut) -> None:
+    """Forget parcels of a bundle that were put and are no longer on the road."""
+    for handed in bundles.handed_of(home.vault, road.row.id, bundle.hash):
+        if handed.put and handed.name not in road.present:
+            bundles.drop_handed(home.vault, handed.carrier, handed.name)

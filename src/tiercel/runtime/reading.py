@@ -1,0 +1,185 @@
+"""Reading: lists, one letter opened, enclosures saved, the way of a letter, search."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tiercel.delivery.states import State
+from tiercel.errors import (
+    Damaged,
+    DiskFull,
+    EnclosureDamaged,
+    NameUnknown,
+    NotBefore,
+    NotWhole,
+    UsageError,
+)
+from tiercel.letter.names import free_name, safe_name
+from tiercel.limits import DAY_MS
+from tiercel.parcel.note import ReceiptKind
+from tiercel.sealing.stream import open_stream
+from tiercel.vault import bonds
+from tiercel.vault import letters as rows
+from tiercel.vault.letters import Enclosure, Letter
+from tiercel.wire import to_base32
+
+from . import arriving
+from .home import Home
+from .letters import find, view
+from .views import EnclosureView, EventView, LetterView, OpenLetterView, Progress, WayView, no_progress
+
+SEARCH_LIMIT = 200
+
+
+def letters(home: Home, bond: str | None = None) -> list[LetterView]:
+    """Letters, newest first, of one bond or of all."""
+    chosen = None if bond is None else home.bond(bond).id
+    names = {each.id: each.name for each in bonds.all_bonds(home.vault)}
+    return [view(home, letter, names[letter.bond]) for letter in rows.shown_letters(home.vault, chosen)]
+
+
+def read(home: Home, letter_id: str, peek: bool = False, receipt: bool = False) -> OpenLetterView:
+    """Open a letter. Reading marks it read, peeking does not; both mean that it was shown.
+
+    Args:
+        home: Opened.
+        letter_id: Id or a unique beginning of it.
+        peek: Show without marking it read.
+        receipt: Tell the writer that it was read; the reader's choice.
+
+    Raises:
+        NotBefore: The writer asked that it be opened on a later day.
+    """
+    with home.vault.transaction():
+        letter = find(home, letter_id)
+        if letter.direction == "in":
+            _mark_shown(home, letter, peek, receipt)
+        letter = find(home, to_base32(letter.id))
+    return OpenLetterView(
+        letter=view(home, letter),
+        body=letter.body,
+        place=letter.place,
+        dated=letter.dated,
+        reply_to=to_base32(letter.reply_to) if letter.reply_to else None,
+        enclosures=tuple(
+            EnclosureView(item.n, item.name, item.size, item.file is not None)
+            for item in rows.enclosures_of(home.vault, letter.id)
+        ),
+    )
+
+
+def _mark_shown(home: Home, letter: Letter, peek: bool, receipt: bool) -> None:
+    now = home.clock.now_ms()
+    if letter.not_before_day is not None and letter.not_before_day * DAY_MS > now:
+        raise NotBefore()
+    if letter.shown_at is None:
+        rows.change_letter(home.vault, letter.id, shown_at=now)
+    if not peek and letter.read_at is None:
+        state = State.READ.value if letter.state == State.ARRIVED.value else letter.state
+        rows.change_letter(home.vault, letter.id, read_at=now, state=state)
+        rows.add_event(home.vault, letter.id, now, "read")
+    if receipt and not peek:
+        bond = bonds.bond_by_id(home.vault, letter.bond)
+        arriving.say_receipt(home, bond, letter, ReceiptKind.READ, -1)
+
+
+def save_enclosure(
+    home: Home, letter_id: str, n: int, folder: Path, progress: Progress = no_progress
+) -> tuple[Path, int]:
+    """Open an enclosure into a folder under a safe name that is free there; give back the path and its size.
+
+    Every chunk is verified into a hidden temporary file first; only a whole enclosure gets its name.
+
+    Raises:
+        NameUnknown: The letter has no such enclosure.
+        NotWhole: It has not come whole.
+        EnclosureDamaged: Its stored file fails its check; nothing was saved.
+        UsageError: The folder is not there.
+    """
+    letter = find(home, letter_id)
+    item = next((each for each in rows.enclosures_of(home.vault, letter.id) if each.n == n), None)
+    if item is None:
+        raise NameUnknown(f"This letter has no enclosure {n}.", remedy="`tiercel read` lists them.")
+    if item.file is None:
+        raise NotWhole()
+    if not folder.is_dir():
+        raise UsageError(f"The folder {folder} is not there; nothing was saved.")
+    part = folder / f".{to_base32(home.entropy.token(10))}.part"
+    try:
+        _open_into(home, item, part, progress)
+        return _give_name(part, folder, safe_name(item.name)), item.size
+    except OSError as error:
+        raise DiskFull(f"{folder} cannot be written: {error.strerror or error}. Nothing was saved.") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _open_into(home: Home, item: Enclosure, part: Path, progress: Progress) -> None:
+    assert item.file is not None
+    stored = home.vault.enclosures / item.file
+    if not stored.is_file():
+        raise EnclosureDamaged("The stored enclosure is missing from the vault folder.")
+    try:
+        with stored.open("rb", buffering=0) as source, part.open("xb", buffering=0) as target:
+            open_stream(source, target, item.key, item.size, lambda done: progress("opening", done, item.size))
+            os.fsync(target.fileno())
+    except Damaged as error:
+        raise EnclosureDamaged() from error
+
+
+def _give_name(part: Path, folder: Path, name: str) -> Path:
+    """Link the whole file to the first free name; never over another file."""
+    while True:
+        chosen = folder / free_name(name, lambda each: (folder / each).exists() or (folder / each).is_symlink())
+        try:
+            os.link(part, chosen, follow_symlinks=False)
+        except FileExistsError:
+            continue
+        except (PermissionError, NotImplementedError, OSError):
+            os.rename(part, chosen)  # a disk without hard links
+        return chosen
+
+
+# -- the way -----------------------------------------------------------------------------------------
+
+_NEXT = {
+    State.DRAFT: "it waits for you to send it",
+    State.ACCEPTED: "it is sealed and handed over with the next sync, as soon as there is a key to seal with",
+    State.SEALED: "it is handed over with the next sync",
+    State.HANDED_OVER: "it stays on its road until a receipt comes, and is sent again if need be",
+    State.ARRIVED: "nothing: it arrived whole",
+    State.READ: "nothing: it was read",
+    State.ANSWERED: "nothing: it was answered",
+    State.RETURNED: "nothing: it came back unseen",
+    State.RECALLED: "nothing: it never left",
+    State.EXPIRED: "it is no longer sent; a late receipt would still be shown",
+    State.CROSSED: "nothing: your recall and the reading crossed on the way",
+    State.HELD: "a person must decide: `tiercel send` sends it",
+}
+
+
+def track(home: Home, letter_id: str) -> WayView:
+    """The whole way of a letter so far, and what comes next."""
+    letter = find(home, letter_id)
+    events = tuple(
+        EventView(event.at, event.what, event.road, event.until) for event in rows.events_of(home.vault, letter.id)
+    )
+    return WayView(to_base32(letter.id), letter.state, events, _next(letter))
+
+
+def _next(letter: Letter) -> str:
+    if letter.direction == "in":
+        if letter.arrived_at is None:
+            return "its enclosures are still coming; the writer hears of it when all is whole"
+        return "nothing: it is here whole"
+    if letter.recall_at is not None:
+        return "the other side was asked not to show it; it answers returned or kept"
+    return _NEXT[State(letter.state)]
+
+
+def search(home: Home, words: str, bond: str | None = None) -> list[LetterView]:
+    """Letters that hold every word in text, subject, place or enclosure names, newest first."""
+    chosen = None if bond is None else home.bond(bond).id
+    found = rows.search_letters(home.vault, words, chosen, SEARCH_LIMIT)
+    return [view(home, letter) for letter in found if not (letter.direction == "in" and letter.state == "returned")]

@@ -1,0 +1,266 @@
+"""The first half of a visit: every parcel from a road goes through one door.
+
+Recognise, decrypt, collect, decode when enough, check the hash, open, store; only after that transaction is durable
+is the parcel taken off the road. A parcel that cannot be taken in never stops the next one.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass, field
+
+from tiercel.errors import (
+    CarrierError,
+    Damaged,
+    DiskFull,
+    LimitError,
+    MalformedError,
+    ParcelMissing,
+    SealError,
+    TiercelError,
+    VaultError,
+)
+from tiercel.parcel.box import Kind, NoteBox, Symbols, open_parcel
+from tiercel.parcel.epochs import ParcelKeys
+from tiercel.parcel.tags import recognise
+from tiercel.ports import Listed, Profile
+from tiercel.vault import bonds, bundles, notes, roads
+from tiercel.vault.bonds import Bond
+
+from . import arriving, hearing, pairing
+from .gathering import EnclosureSpool, claim, gather_small, missing_groups
+from .home import Home
+from .keyring import Lock, receiving
+from .opening import open_bundle
+from .planning import RoadAt
+from .views import Progress
+
+NOTE_EVERY_PARCELS = 32
+"""Enclosure parcels taken in between two durable notes: 32 MiB of the largest kind."""
+
+POISON = (
+    ValueError, ArithmeticError, MemoryError, RecursionError, UnicodeError, struct.error, zlib.error, AssertionError,
+    LookupError, TypeError,
+)  # fmt: skip
+"""What hostile bytes may raise in code that should have refused them: the parcel is set aside and the loop goes on."""
+
+
+@dataclass
+class Reader:
+    """One visit's reading of one road."""
+
+    home: Home
+    road: RoadAt
+    visit: int
+    progress: Progress
+    letters: int = 0
+    notices: list[str] = field(default_factory=list)
+    locks: list[Lock] = field(default_factory=list)
+    spools: dict[tuple[int, bytes], EnclosureSpool] = field(default_factory=dict)
+    held_back: list[tuple[str, Lock]] = field(default_factory=list)  # in a spool, not noted yet
+    taken_bytes: int = 0
+
+    def read(self) -> None:
+        """Take in everything there is; again after a pairing step, because new keys may recognise more.
+
+        Raises:
+            CarrierError, VaultError, LimitError: The road or the disk failed; what was noted is kept.
+        """
+        try:
+            while self._pass():
+                pass
+            self._note_spools()
+        finally:
+            for spool in self.spools.values():
+                spool.close()
+        self._ask_for_missing()
+
+    def _pass(self) -> bool:
+        self._load_locks()
+        keyring = [lock.keys for lock in self.locks]
+        ours = bundles.own_names(self.home.vault, self.road.row.id)
+        listed = list(self.road.carrier.list())
+        total = sum(entry.size_bytes for entry in listed if entry.name not in ours)
+        self.road.present = {entry.name for entry in listed if entry.name in ours}
+        self.taken_bytes, before = 0, self._states()
+        for entry in listed:
+            if entry.name not in ours and keyring:
+                self._consider(entry, keyring)
+                self.taken_bytes += entry.size_bytes
+                self.progress("reading " + self.road.row.name, self.taken_bytes, total)
+        return self._states() != before
+
+    def _load_locks(self) -> None:
+        now = self.home.clock.now_ms()
+        self.locks = []
+        for bond_id in roads.bonds_on(self.home.vault, self.road.row.id):
+            bond = bonds.bond_by_id(self.home.vault, bond_id)
+            if bond.state != "refused":
+                self.locks += receiving(self.home.vault, bond, now)
+
+    def _states(self) -> list[tuple[int, str]]:
+        return [(bond.id, bond.state) for bond in bonds.all_bonds(self.home.vault)]
+
+    # -- one parcel ------------------------------------------------------------------------------
+
+    def _consider(self, entry: Listed, keyring: list[ParcelKeys]) -> None:
+        try:
+            at = recognise(self.road.carrier.head(entry.name), keyring)
+            if at is None:
+                return
+            parcel = self.road.carrier.fetch(entry.name)
+        except ParcelMissing:
+            return  # somebody was quicker; what it held comes again if it is needed
+        try:
+            taken = self._take(entry, self.locks[at], parcel)
+        except (VaultError, CarrierError, DiskFull):
+            raise
+        except LimitError as error:
+            self._say(str(error))
+            return
+        except (MalformedError, SealError, *POISON) as error:
+            self._set_aside(entry.name, error)
+            return
+        if taken:
+            self.road.got += 1
+            self._remove(entry.name)
+
+    def _take(self, entry: Listed, lock: Lock, parcel: bytes) -> bool:
+        """Take in one parcel; True when it is durable and may leave the road."""
+        profile = self._profile(entry.size_bytes)
+        box = open_parcel(lock.keys, profile, parcel)
+        if isinstance(box, Symbols) and box.kind == Kind.ENCLOSURE:
+            return self._take_enclosure(entry.name, lock, box)
+        with self.home.vault.transaction():
+            bond = self._heard(lock)
+            if isinstance(box, NoteBox):
+                said = hearing.hear(self.home, bond, box.record, self.road, lock.superseded)
+            else:
+                said = self._take_small(bond, lock, box)
+        self.home.remove_doomed()
+        if said:
+            self._say(said)
+        return True
+
+    def _heard(self, lock: Lock) -> Bond:
+        """Remember under which epoch and generation a parcel came."""
+        if lock.epoch is not None and lock.generation is not None:
+            bonds.heard_epoch(self.home.vault, lock.bond, lock.epoch)
+            bond = bonds.bond_by_id(self.home.vault, lock.bond)
+            now = self.home.clock.now_ms()
+            bonds.take_generation(self.home.vault, bond.id, bond.their_direction, lock.generation, now)
+        return bonds.bond_by_id(self.home.vault, lock.bond)
+
+    def _take_small(self, bond: Bond, lock: Lock, box: Symbols) -> str | None:
+        if (box.kind == Kind.PAIRING) != (lock.epoch is None):
+            raise Damaged("A parcel came under keys that are not for its kind.")
+        known = bundles.in_by_hash(self.home.vault, bond.id, box.bundle_hash)
+        if known is not None and known.standing == "spent":
+            if known.letter is not None:
+                arriving.repeat(self.home, bond, known.letter, self.visit)
+            return None
+        try:
+            whole = gather_small(self.home, bond, box)
+        except Damaged as error:
+            return str(error)
+        if whole is None:
+            return None
+        if box.kind == Kind.PAIRING:
+            return pairing.take_message(self.home, bond, whole)
+        opened = open_bundle(self.home, bond, box.bundle_hash, whole, self.visit)
+        self.letters += opened.whole
+        return opened.said
+
+    # -- enclosures ------------------------------------------------------------------------------
+
+    def _take_enclosure(self, name: str, lock: Lock, box: Symbols) -> bool:
+        bond = bonds.bond_by_id(self.home.vault, lock.bond)
+        known = bundles.in_by_hash(self.home.vault, bond.id, box.bundle_hash)
+        if known is not None and known.standing != "gathering":
+            with self.home.vault.transaction():
+                self._heard(lock)
+                notes.say(self.home.vault, bond.id, notes.HAVE, box.bundle_hash)
+            return True
+        key = (bond.id, box.bundle_hash)
+        if key not in self.spools:
+            self.spools[key] = EnclosureSpool(self.home, bond, box)
+        self.spools[key].add(box)
+        self.held_back.append((name, lock))
+        if len(self.held_back) >= NOTE_EVERY_PARCELS:
+            self._note_spools()
+        return False
+
+    def _note_spools(self) -> None:
+        """Make what was gathered durable, then take those parcels off the road, then see what is whole."""
+        if not self.held_back:
+            return
+        with self.home.vault.transaction():
+            for spool in self.spools.values():
+                spool.note()
+            for lock in {lock.keys.tag_key: lock for _name, lock in self.held_back}.values():
+                self._heard(lock)
+        for name, _lock in self.held_back:
+            self.road.got += 1
+            self._remove(name)
+        self.held_back.clear()
+        for key in list(self.spools):
+            self._finish(key)
+
+    def _finish(self, key: tuple[int, bytes]) -> None:
+        spool = self.spools[key]
+        try:
+            if not spool.finish():
+                return
+        except Damaged as error:
+            self._say(str(error))
+            spool.close()
+            del self.spools[key]
+            return
+        with self.home.vault.transaction():
+            assert spool.row.file is not None
+            for letter in claim(self.home, spool.bond, spool.row.hash, spool.row.file):
+                self.letters += arriving.complete(self.home, spool.bond, letter, self.visit)
+            notes.say(self.home.vault, spool.bond.id, notes.HAVE, spool.row.hash)
+        spool.close()
+        del self.spools[key]
+
+    def _ask_for_missing(self) -> None:
+        """After reading all there was: say what bundles still lack, once for each state they are in."""
+        for bond_id in roads.bonds_on(self.home.vault, self.road.row.id):
+            for row in bundles.gathering(self.home.vault, bond_id):
+                detail = b"".join(struct.pack(">IH", *group) for group in missing_groups(self.home, row)[:1024])
+                if row.kind != Kind.PAIRING and detail != row.told:
+                    with self.home.vault.transaction():
+                        notes.unsay(self.home.vault, bond_id, notes.WANT, row.hash)
+                        notes.say(self.home.vault, bond_id, notes.WANT, row.hash, detail)
+                        bundles.change_in(self.home.vault, bond_id, row.hash, told=detail)
+
+    # -- what goes wrong -------------------------------------------------------------------------
+
+    def _set_aside(self, name: str, error: BaseException) -> None:
+        """Count the failure; a parcel that fails a few times is removed, so that it is not tried for ever."""
+        with self.home.vault.transaction():
+            hopeless = roads.poisoned(self.home.vault, self.road.row.id, name)
+            if hopeless:
+                roads.forget_poison(self.home.vault, self.road.row.id, name)
+        if hopeless:
+            kind = error.kind if isinstance(error, TiercelError) else type(error).__name__
+            self._say(f"A parcel on {self.road.row.name} was damaged on its way and was removed ({kind}).")
+            self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        try:
+            self.road.carrier.remove(name)
+        except CarrierError as error:
+            self._say(f"{error} What was read there will be passed over next time.")
+
+    def _say(self, sentence: str) -> None:
+        if sentence not in self.notices:
+            self.notices.append(sentence)
+
+    def _profile(self, size_bytes: int) -> Profile:
+        for profile in self.road.carrier.road.profiles:
+            if profile.size_bytes == size_bytes:
+                return profile
+        raise MalformedError("a parcel of no size of this road")

@@ -1,0 +1,249 @@
+"""Sealing what waits: one fresh prekey, one transaction, gifts in the space that padding would fill."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tiercel.crypto import sha256
+from tiercel.delivery.schedule import gifts_wanted, seal_fits, service_due
+from tiercel.delivery.states import Event
+from tiercel.letter.record import (
+    EnclosureRecord,
+    Kind,
+    LetterRecord,
+    ReaderRecord,
+    RootRecord,
+    encode_letter,
+    readers_hash,
+)
+from tiercel.limits import DAY_MS, GIFTS_TARGET, KEY_BYTES, LAST_RESORT_RENEW_DAYS, PREKEY_USABLE_DAYS, ROOT_RENEW_DAYS
+from tiercel.parcel.box import Kind as ParcelKind
+from tiercel.sealing.envelope import BondKeys, seal_letter
+from tiercel.sealing.padding import room_left
+from tiercel.sealing.prekeys import Gift, make_prekey
+from tiercel.vault import bonds, bundles, letters, prekeys, roads
+from tiercel.vault.bonds import Bond, Root
+from tiercel.vault.bundles import BundleOut
+from tiercel.vault.letters import Letter
+from tiercel.vault.prekeys import LAST_RESORT, ONE_TIME, OurPrekey, TheirPrekey
+
+from . import way
+from .home import Home
+from .keyring import sending
+
+_GIFT_ROOM_BYTES = 1256 + 3  # a gift in the record: MessagePack bin16
+_LISTS_ROOM_BYTES = 64  # the growth of array heads, a root, and of nil into a value
+
+
+def seal_waiting(home: Home) -> None:
+    """Seal every letter that has no live seal, one transaction each, urgent ones first."""
+    for bond in bonds.all_bonds(home.vault):
+        if bond.bond_id is None or bond.state == "refused":
+            continue
+        _drop_stale(home, bond)
+        for letter in way.open_letters(home, bond.id):
+            if not any(bundle.kind == ParcelKind.LETTER for bundle in bundles.out_of_letter(home.vault, letter.id)):
+                _seal(home, bond.id, letter)
+
+
+def _drop_stale(home: Home, bond: Bond) -> None:
+    """Let go of seals that a road might outlive: the letter is sealed again. Openings are repeated byte for byte."""
+    today, delay_ms = home.clock.now_ms() // DAY_MS, _slowest_ms(home, bond)
+    for letter in way.open_letters(home, bond.id):
+        for bundle in bundles.out_of_letter(home.vault, letter.id):
+            if not seal_fits(bundle.made_day, today, delay_ms):
+                with home.vault.transaction():
+                    bundles.drop_out(home.vault, letter.id, int(ParcelKind.LETTER))
+
+
+def _slowest_ms(home: Home, bond: Bond) -> int:
+    """The declared worst delay among the roads of a bond: a seal must outlive it."""
+    rows = roads.carriers_of(home.vault, bond.id)
+    return max((home.open_carrier(row).road.delay_ms for row in rows), default=0)
+
+
+def _seal(home: Home, bond_id: int, letter: Letter) -> None:
+    with home.vault.transaction():
+        bond = bonds.bond_by_id(home.vault, bond_id)
+        fresh = letters.letter_by_id(home.vault, letter.id)
+        if fresh is None or bond.auth_root is None or bond.bond_id is None or fresh.state != letter.state:
+            return
+        gift = _prekey_for(home, bond, fresh)
+        if gift is None:
+            return
+        record = _fill(home, bond, fresh, _record(home, bond, fresh))
+        keys = BondKeys(bond.bond_id, bond.auth_root)
+        theirs = Gift(gift.pid, gift.public, gift.token)
+        bundle = seal_letter(keys, bond.direction, bond.incarnation, theirs, encode_letter(record))
+        _store(home, bond, fresh, gift, record, bundle)
+
+
+def _prekey_for(home: Home, bond: Bond, letter: Letter) -> TheirPrekey | None:
+    if letter.kind == letters.OPENING:
+        return prekeys.pairing_theirs(home.vault, bond.id)
+    if bond.state not in ("bonded", "ended"):
+        return None
+    usable_from = (home.clock.now_ms() + _slowest_ms(home, bond)) // DAY_MS - PREKEY_USABLE_DAYS
+    return prekeys.take_theirs(home.vault, bond.id, usable_from)
+
+
+def _record(home: Home, bond: Bond, letter: Letter) -> LetterRecord:
+    readers = tuple(ReaderRecord(kind=kind, since_day=day) for kind, day in bonds.readers_of(home.vault, bond.id, "us"))
+    enclosed = tuple(
+        EnclosureRecord(key=item.key, bundle_hash=item.bundle_hash, size=item.size, name=item.name, kind=item.kind)
+        for item in letters.enclosures_of(home.vault, letter.id)
+    )
+    assert letter.receipt_secret is not None
+    return LetterRecord(
+        kind=Kind(letter.kind),
+        letter_id=letter.id,
+        number=letter.number,
+        previous=letter.previous,
+        written_day=(letter.written_at or 0) // DAY_MS,
+        sealed_day=home.clock.now_ms() // DAY_MS,
+        deadline_day=letter.deadline_day,
+        not_before_day=letter.not_before_day,
+        urgent=bool(letter.urgent),
+        text=letter.body,
+        subject=letter.subject,
+        place=letter.place,
+        dated=letter.dated,
+        reply_to=letter.reply_to,
+        enclosures=enclosed,
+        readers_hash=readers_hash(readers),
+        readers=readers if letter.kind != letters.LETTER else None,
+        receipt_secret=letter.receipt_secret,
+    )
+
+
+# -- what rides along --------------------------------------------------------------------------------
+
+
+def _fill(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> LetterRecord:
+    """Fill the space up to the size class with a root, a last-resort key and gifts. They never raise a class."""
+    if letter.kind == letters.END:
+        return record
+    room = room_left(len(encode_letter(record))) - _LISTS_ROOM_BYTES
+    if letter.kind != letters.LETTER:  # made to carry them
+        room = (GIFTS_TARGET + 1) * _GIFT_ROOM_BYTES + KEY_BYTES
+    root = last = None
+    if room >= KEY_BYTES and letter.kind != letters.OPENING:
+        root = _root_to_offer(home, bond)
+        room -= KEY_BYTES if root else 0
+    if room >= _GIFT_ROOM_BYTES:
+        last = _last_resort_to_offer(home, bond, letter)
+        room -= _GIFT_ROOM_BYTES if last else 0
+    held, live = prekeys.stock(home.vault, bond.id, home.clock.now_ms() // DAY_MS - PREKEY_USABLE_DAYS)
+    count = max(0, min(gifts_wanted(held, live), room // _GIFT_ROOM_BYTES))
+    gifts = tuple(_new_gift(home, bond, letter, ONE_TIME) for _ in range(count))
+    return _with(record, root, last, gifts)
+
+
+def _with(record: LetterRecord, root: RootRecord | None, last: bytes | None, gifts: Sequence[bytes]) -> LetterRecord:
+    return msgspec.structs.replace(record, root=root, last_resort=last, gifts=tuple(gifts))
+
+
+def _new_gift(home: Home, bond: Bond, letter: Letter, kind: str) -> bytes:
+    prekey, gift = make_prekey(home.entropy)
+    # A letter sealed a second time: its receipt will not say which seal was opened, so these are never counted as held.
+    carrier = letter.id if letter.seals == 0 else None
+    today = home.clock.now_ms() // DAY_MS
+    prekeys.add_ours(
+        home.vault,
+        OurPrekey(bond.id, prekey.pid, kind, prekey.seed, prekey.token, prekey.public_hash, today, carrier, None, None),
+    )
+    return gift
+
+
+def _last_resort_to_offer(home: Home, bond: Bond, letter: Letter) -> bytes | None:
+    return _new_gift(home, bond, letter, LAST_RESORT) if last_resort_due(home, bond) else None
+
+
+def last_resort_due(home: Home, bond: Bond) -> bool:
+    """Whether the other side should get a new last-resort key: it has none of the last 30 days."""
+    newest = prekeys.newest_last_resort(home.vault, bond.id)
+    return newest is None or home.clock.now_ms() // DAY_MS - newest.made_day >= LAST_RESORT_RENEW_DAYS
+
+
+def _root_to_offer(home: Home, bond: Bond) -> RootRecord | None:
+    """The fresh root of our direction that is not acknowledged yet, or a new one every 30 days."""
+    ours = bonds.roots_of(home.vault, bond.id, bond.direction)
+    if ours and ours[0].standing == "offered":
+        return RootRecord(generation=ours[0].generation, base_epoch=ours[0].epoch, root=ours[0].root)
+    if not root_due(home, bond):
+        return None
+    now = sending(home.vault, bond, home.clock.now_ms())
+    if now is None:
+        return None
+    root = Root(
+        bond.id, bond.direction, ours[0].generation + 1, now[1], home.entropy.token(KEY_BYTES), "offered",
+        home.clock.now_ms(),
+    )  # fmt: skip
+    bonds.add_root(home.vault, root)
+    return RootRecord(generation=root.generation, base_epoch=root.epoch, root=root.root)
+
+
+def root_due(home: Home, bond: Bond) -> bool:
+    """Whether the parcel root of our direction should be replaced by a fresh random one."""
+    ours = bonds.roots_of(home.vault, bond.id, bond.direction)
+    if not ours or ours[0].standing == "offered":
+        return False
+    return home.clock.now_ms() - ours[0].since_at >= ROOT_RENEW_DAYS * DAY_MS
+
+
+# -- storing -----------------------------------------------------------------------------------------
+
+
+def _store(home: Home, bond: Bond, letter: Letter, gift: TheirPrekey, record: LetterRecord, bundle: bytes) -> None:
+    digest = sha256(bundle)
+    ages = gift.made_day if gift.kind == ONE_TIME else None
+    bundles.add_out(
+        home.vault,
+        BundleOut(digest, bond.id, letter.id, ParcelKind.LETTER, len(bundle), bundle, None, gift.pid, ages, 0, 0),
+    )
+    for item in letters.enclosures_of(home.vault, letter.id):
+        if item.file is not None and bundles.out_by_hash(home.vault, item.bundle_hash) is None:
+            length = (home.vault.enclosures / item.file).stat().st_size
+            if length:
+                enclosed = BundleOut(
+                    item.bundle_hash,
+                    bond.id,
+                    letter.id,
+                    ParcelKind.ENCLOSURE,
+                    length,
+                    None,
+                    item.file,
+                    None,
+                    None,
+                    0,
+                    0,
+                )
+                bundles.add_out(home.vault, enclosed)
+    carried = record.root.generation if record.root is not None and letter.seals == 0 else None
+    if letter.seals:
+        home.vault.run("UPDATE prekeys_ours SET letter = NULL WHERE letter = ?", letter.id)
+    letters.change_letter(
+        home.vault, letter.id, seals=letter.seals + 1, carried_root=carried, weaker=int(gift.kind == LAST_RESORT)
+    )
+    again = " again" if letter.seals else ""
+    weaker = ", weaker: to the last-resort key" if gift.kind == LAST_RESORT else ""
+    way.happened(home, letter, Event.SEALED, f"sealed{again}{weaker}")
+
+
+def write_service_letters(home: Home) -> None:
+    """Put a service letter on its way where the other side's stock is low or a key is due."""
+    now = home.clock.now_ms()
+    for bond in bonds.all_bonds(home.vault):
+        if bond.state != "bonded":
+            continue
+        held, _live = prekeys.stock(home.vault, bond.id, now // DAY_MS - PREKEY_USABLE_DAYS)
+        pending = [
+            letter for letter in way.open_letters(home, bond.id) if letter.kind in (letters.SERVICE, letters.OPENING)
+        ]
+        renewal = root_due(home, bond) or last_resort_due(home, bond)
+        if not pending and service_due(held, renewal, bond.service_at, now):
+            with home.vault.transaction():
+                bonds.change_bond(home.vault, bond.id, service_at=now)
+                way.service_letter(home, bond, letters.SERVICE)

@@ -1,0 +1,126 @@
+"""A visit to every road: read, step, write. Only this needs the sync lock; reading and writing letters do not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from tiercel.errors import CarrierError, CarrierFull, CarrierReadOnly, VaultRolledBack
+from tiercel.vault import roads, settings
+from tiercel.vault.lock import sync_lock
+
+from . import housekeeping, seals, way
+from .home import Home
+from .planning import RoadAt
+from .reading_roads import Reader
+from .views import Progress, RoadTrouble, SyncReport, no_progress
+from .writing_roads import write_road
+
+WATCH_EVERY_S = 3.0
+
+
+def sync(home: Home, progress: Progress = no_progress) -> SyncReport:
+    """Visit every road once.
+
+    A road that fails is reported and the others are visited all the same.
+
+    Raises:
+        SyncLocked: Another process does the road work of this vault.
+        VaultRolledBack: The vault is an older copy of itself; nothing was sent.
+        VaultError, DiskFull: The vault failed; everything is kept.
+    """
+    with sync_lock(home.vault.folder):
+        if home.vault.rolled_back:
+            raise VaultRolledBack()
+        visit = _Visit(home, progress)
+        visit.read_all()
+        visit.step()
+        visit.write_all()
+        housekeeping.after_sync(home)
+        return visit.report()
+
+
+def watch(
+    home: Home, each: Callable[[SyncReport], None], progress: Progress, stop: threading.Event
+) -> None:  # fmt: skip
+    """Visit every road again and again until ``stop``; ``each`` gets the reports that say something."""
+    last = None
+    while not stop.is_set():
+        report = sync(home, progress)
+        said = (report.put, report.got, report.letters, report.waiting, [str(t.error) for t in report.troubles])
+        if last is None or report.put or report.got or said[3:] != last[3:]:
+            each(report)
+        last = said
+        stop.wait(WATCH_EVERY_S)
+
+
+class _Visit:
+    """One visit: the roads that were read, those that may be written, and what was counted."""
+
+    def __init__(self, home: Home, progress: Progress) -> None:
+        self.home, self.progress = home, progress
+        with home.vault.transaction():
+            self.number = settings.next_visit(home.vault)
+        self.roads: list[RoadAt] = []
+        self.writable: list[RoadAt] = []
+        self.troubles: list[RoadTrouble] = []
+        self.notices: list[str] = []
+        self.letters = 0
+
+    def read_all(self) -> None:
+        for row in roads.all_carriers(self.home.vault):
+            road = RoadAt(row, self.home.open_carrier(row))
+            self.roads.append(road)
+            if self._can_be_read(road) and self._read(road):
+                self.writable.append(road)
+
+    def _can_be_read(self, road: RoadAt) -> bool:
+        """A full road can be read, and that makes room; a read-only one can too. Neither is a reason not to look."""
+        try:
+            road.carrier.check()
+        except CarrierFull:
+            pass
+        except CarrierReadOnly as error:
+            self._trouble(road, error)
+        except CarrierError as error:
+            self._trouble(road, error)
+            return False
+        return True
+
+    def _read(self, road: RoadAt) -> bool:
+        reader = Reader(self.home, road, self.number, self.progress)
+        try:
+            reader.read()
+        except CarrierError as error:
+            self._trouble(road, error)
+        finally:
+            self.letters += reader.letters
+            self.notices += reader.notices
+        return not any(trouble.road == road.row.name for trouble in self.troubles)
+
+    def _trouble(self, road: RoadAt, error: CarrierError) -> None:
+        self.troubles.append(RoadTrouble(road.row.name, error))
+
+    def step(self) -> None:
+        housekeeping.expire(self.home)
+        housekeeping.repeat_recalls(self.home)
+        seals.write_service_letters(self.home)
+        seals.seal_waiting(self.home)
+        self.home.vault.mark()
+
+    def write_all(self) -> None:
+        for road in self.writable:
+            try:
+                write_road(self.home, road, self.number, self.progress)
+            except CarrierError as error:
+                self._trouble(road, error)
+
+    def report(self) -> SyncReport:
+        return SyncReport(
+            put=sum(road.put for road in self.roads),
+            got=sum(road.got for road in self.roads),
+            letters=self.letters,
+            waiting=way.waiting(self.home),
+            troubles=tuple(self.troubles),
+            notices=(*self.home.notices, *dict.fromkeys(self.notices)),
+        )

@@ -1,0 +1,167 @@
+"""What the command line and the desk are shown: plain values without keys, text only where a letter is opened.
+
+Instants are UTC milliseconds since 1970 or None. Ids are lower-case base32, the same on both sides of a bond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done (a short phrase), bytes done and bytes in all; often and cheaply."""
+
+
+def no_progress(_what: str, _done: int, _total: int) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True)
+class CarrierView:
+    """A road: its name, kind, place (for a folder its path), the bonds that use it and its trouble in words."""
+
+    name: str
+    kind: str
+    place: str
+    bonds: tuple[str, ...]
+    trouble: str | None = None
+
+
+@dataclass(frozen=True)
+class BondView:
+    """A bond. ``state``: pairing, compare, bonded, refused, ended. ``confirmed``: none, us, them, both."""
+
+    name: str
+    state: str
+    confirmed: str
+    warnings: tuple[str, ...]
+    carriers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ReaderView:
+    """Who can read under a bond: ``side`` us or them, ``kind`` such as device, ``since`` when."""
+
+    side: str
+    kind: str
+    since: int
+
+
+@dataclass(frozen=True)
+class WordsView:
+    """The six words of a bond and its reader list."""
+
+    bond: str
+    words: tuple[str, ...]
+    readers: tuple[ReaderView, ...]
+
+
+@dataclass(frozen=True)
+class EnclosureView:
+    """An enclosure, counted from 1. ``size`` is its true length in bytes; ``whole`` whether all of it is here."""
+
+    n: int
+    name: str
+    size: int
+    whole: bool
+
+
+@dataclass(frozen=True)
+class LetterView:
+    """A letter in a list. ``direction`` out or in; ``number`` per direction, None for drafts."""
+
+    id: str
+    bond: str
+    direction: str
+    state: str
+    subject: str | None
+    written_at: int | None
+    arrived_at: int | None
+    read_at: int | None
+    number: int | None
+    enclosures: int = 0
+    urgent: bool = False
+    deadline_at: int | None = None
+
+
+@dataclass(frozen=True)
+class OpenLetterView:
+    """A letter opened for reading."""
+
+    letter: LetterView
+    body: str
+    place: str | None
+    dated: str | None
+    reply_to: str | None
+    enclosures: tuple[EnclosureView, ...]
+
+
+@dataclass(frozen=True)
+class EventView:
+    """One step of a letter's way. ``road`` and ``until`` (a carrier's promise to hold) where there is one."""
+
+    at: int
+    what: str
+    road: str | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True)
+class WayView:
+    """The way of a letter so far, and in words what comes next."""
+
+    id: str
+    state: str
+    events: tuple[EventView, ...]
+    next: str
+
+
+@dataclass(frozen=True)
+class RoadTrouble:
+    """A road that did not answer, and the error it met."""
+
+    road: str
+    error: Exception
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """One visit to every road: parcels put and got, letters newly whole, outgoing letters without receipt.
+
+    ``notices`` are sentences for the person (a clock in doubt, two answers to an invitation, a letter that could
+    not be opened). ``troubles`` lists roads that failed; the others were visited all the same.
+    """
+
+    put: int
+    got: int
+    letters: int
+    waiting: int
+    troubles: tuple[RoadTrouble, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor: what was looked at, whether it is well, what is so, and what to do."""
+
+    what: str
+    well: bool
+    sentence: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a person wants to write. Days are whole UTC days since 1970; ``reply_to`` an id or unique prefix."""
+
+    bond: str
+    text: str
+    subject: str | None = None
+    place: str | None = None
+    dated: str | None = None
+    enclosures: tuple[Path, ...] = ()
+    reply_to: str | None = None
+    deadline_day: int | None = None
+    not_before_day: int | None = None
+    urgent: bool = False

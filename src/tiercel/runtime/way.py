@@ -1,0 +1,62 @@
+"""The way of our letters: each step is an event of the one table of states, recorded with its evidence."""
+
+from __future__ import annotations
+
+from tiercel.delivery.states import UNDER_WAY, Event, State, after
+from tiercel.limits import ID_BYTES
+from tiercel.vault import bundles, letters
+from tiercel.vault.bonds import Bond
+from tiercel.vault.letters import Letter
+
+from .home import Home
+
+_UNDER_WAY_SQL = "(" + ", ".join(f"'{state.value}'" for state in sorted(UNDER_WAY)) + ")"
+
+
+def happened(
+    home: Home, letter: Letter, event: Event, what: str, road: str | None = None, until: int | None = None
+) -> State | None:
+    """Move a letter by an event and record it; an impossible event changes nothing and gives None."""
+    state = after(State(letter.state), event)
+    if state is None:
+        return None
+    letters.change_letter(home.vault, letter.id, state=state.value)
+    letters.add_event(home.vault, letter.id, home.clock.now_ms(), what, road, until)
+    return state
+
+
+def open_letters(home: Home, bond: int) -> list[Letter]:
+    """Our letters of a bond that are still sent, service letters included, oldest first."""
+    return letters.letters_where(
+        home.vault, f"bond = ? AND direction = 'out' AND state IN {_UNDER_WAY_SQL} ORDER BY urgent DESC, seq", bond
+    )
+
+
+def waiting(home: Home) -> int:
+    """How many outgoing letters have no receipt yet."""
+    row = home.vault.one(
+        f"SELECT count(*) FROM letters WHERE direction = 'out' AND kind = 0 AND state IN {_UNDER_WAY_SQL}"
+    )
+    return int(row[0]) if row else 0
+
+
+def service_letter(home: Home, bond: Bond, kind: int) -> Letter:
+    """Put a letter without text on its way: an opening, a service letter or the end of a bond."""
+    now = home.clock.now_ms()
+    letter = letters.add_letter(
+        home.vault,
+        id=home.entropy.token(ID_BYTES),
+        bond=bond.id,
+        direction="out",
+        kind=kind,
+        state=State.ACCEPTED.value,
+        written_at=now,
+        receipt_secret=home.entropy.token(ID_BYTES),
+    )
+    letters.add_event(home.vault, letter.id, now, "accepted")
+    return letter
+
+
+def stop_sending(home: Home, letter: Letter) -> None:
+    """Drop the sealed bundles of a letter; its parcels leave the roads at the next visit."""
+    bundles.drop_out(home.vault, letter.id)

@@ -1,0 +1,254 @@
+"""Writing a letter, sending it, taking it back."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import stat
+from pathlib import Path
+
+from tiercel.delivery.states import UNDER_WAY, Event, State
+from tiercel.errors import DiskFull, LimitError, NotBonded, StateForbids, TiercelError, UsageError
+from tiercel.letter.record import FIRST_PREVIOUS, id_chain
+from tiercel.limits import (
+    DAY_MS,
+    ENCLOSURE_BYTES_MAX,
+    ENCLOSURE_NAME_BYTES_MAX,
+    ENCLOSURES_MAX,
+    ID_BYTES,
+    KEY_BYTES,
+    LETTER_LINE_BYTES_MAX,
+    LETTER_TEXT_BYTES_MAX,
+)
+from tiercel.sealing.stream import seal_stream
+from tiercel.vault import bonds, bundles, letters, notes
+from tiercel.vault.bonds import Bond
+from tiercel.vault.files import new_name
+from tiercel.vault.letters import Enclosure, Letter
+from tiercel.wire import to_base32
+
+from . import way
+from .home import Home
+from .letters import find, view
+from .views import Draft, LetterView, Progress, no_progress
+
+
+def write(home: Home, draft: Draft, send: bool = True, progress: Progress = no_progress) -> LetterView:
+    """Put a letter and its enclosures into the vault, and on its way if ``send``.
+
+    The enclosures are sealed into the vault first; one transaction then stores the letter.
+
+    Raises:
+        NotBonded: The bond is not confirmed by both sides; the letter is kept as a draft, which the sentence names.
+        LimitError: Text, line or enclosure too long. Nothing was stored.
+        UsageError: A date in the past, nothing written, an enclosure that is no file. Nothing was stored.
+        DiskFull: No room. Nothing was stored.
+    """
+    bond = home.bond(draft.bond)
+    reply_to = find(home, draft.reply_to).id if draft.reply_to else None
+    _check(home, draft)
+    enclosed = _seal_enclosures(home, draft.enclosures, progress)
+    try:
+        with home.vault.transaction():
+            letter = _store(home, bond, draft, reply_to, enclosed)
+            ready = bonds.bond_by_id(home.vault, bond.id).state == "bonded"
+            if send and ready:
+                _accept(home, letter)
+    except TiercelError:
+        _remove(home, enclosed)
+        raise
+    if send and not ready:
+        raise NotBonded(
+            f"The bond with {bond.name} is not bonded yet; your letter is kept as draft {to_base32(letter.id)}.",
+            remedy="Sync on both sides, compare the six words, confirm on both, then `tiercel send` it.",
+        )
+    return view(home, _again(home, letter))
+
+
+def send(home: Home, letter_id: str) -> LetterView:
+    """Send a draft, or a held letter once a person has decided.
+
+    Raises:
+        NotBonded: The bond is not confirmed by both sides yet.
+        StateForbids: The letter is on its way or over.
+    """
+    with home.vault.transaction():
+        letter = find(home, letter_id)
+        bond = bonds.bond_by_id(home.vault, letter.bond)
+        if letter.direction != "out" or letter.state not in (State.DRAFT.value, State.HELD.value):
+            raise StateForbids(f"This letter is {letter.state}; there is nothing to send.")
+        if bond.state != "bonded":
+            raise NotBonded(f"The bond with {bond.name} is {bond.state}, not bonded; the letter is kept as it is.")
+        if letter.deadline_day is not None and letter.deadline_day * DAY_MS + DAY_MS <= home.clock.now_ms():
+            raise StateForbids("The deadline of this letter has passed; it was not sent.", remedy="Write it anew.")
+        _accept(home, letter)
+    return view(home, _again(home, letter))
+
+
+def recall(home: Home, letter_id: str) -> LetterView:
+    """Take a letter back: at once if it has not left, else by asking the other side not to show it.
+
+    Raises:
+        StateForbids: It is not ours, was read, or is over.
+    """
+    with home.vault.transaction():
+        letter = find(home, letter_id)
+        bond = bonds.bond_by_id(home.vault, letter.bond)
+        if letter.direction != "out":
+            raise StateForbids("Only a letter of your own can be recalled.")
+        if letter.state == State.DRAFT.value:
+            raise StateForbids("This is a draft: it has not left, and nobody else has it.")
+        if _never_left(home, letter):
+            way.happened(home, letter, Event.RECALLED, "recalled before it left")
+            way.stop_sending(home, letter)
+        elif letter.state in (*(state.value for state in UNDER_WAY), State.ARRIVED.value, State.EXPIRED.value):
+            _ask(home, bond, letter)
+        else:
+            raise StateForbids(f"This letter is {letter.state}; it can no longer be recalled.")
+    return view(home, _again(home, letter))
+
+
+# -- checks ------------------------------------------------------------------------------------------
+
+
+def _check(home: Home, draft: Draft) -> None:
+    if not draft.text.strip() and not draft.enclosures:
+        raise UsageError("There is nothing in this letter; nothing was stored.", remedy="Write some text.")
+    lines = (("subject", draft.subject), ("place", draft.place), ("date line", draft.dated))
+    for what, line in lines:
+        if line is not None and len(line.encode()) > LETTER_LINE_BYTES_MAX:
+            raise LimitError(f"The {what} is longer than {LETTER_LINE_BYTES_MAX} bytes; nothing was stored.")
+    if len(draft.text.encode()) > LETTER_TEXT_BYTES_MAX:
+        size = LETTER_TEXT_BYTES_MAX // 1024 // 1024
+        raise LimitError(f"The text is longer than {size} MiB; nothing was stored.", remedy="Enclose it as a file.")
+    if len(draft.enclosures) > ENCLOSURES_MAX:
+        raise LimitError(f"A letter holds at most {ENCLOSURES_MAX} enclosures; nothing was stored.")
+    if draft.deadline_day is not None and draft.deadline_day * DAY_MS + DAY_MS <= home.clock.now_ms():
+        raise UsageError("The deadline lies in the past; nothing was stored.", remedy="Give a later --until.")
+    for path in draft.enclosures:
+        _check_file(path)
+
+
+def _check_file(path: Path) -> None:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be enclosed: {error.strerror or error}. Nothing was stored.") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise UsageError(f"{path} is not a file and cannot be enclosed. Nothing was stored.")
+    if found.st_size > ENCLOSURE_BYTES_MAX:
+        raise LimitError(f"{path} is larger than 1 TiB. Nothing was stored.")
+    if len(path.name.encode(errors="replace")) > ENCLOSURE_NAME_BYTES_MAX:
+        raise LimitError(f"The name of {path} is too long. Nothing was stored.")
+
+
+# -- storing -----------------------------------------------------------------------------------------
+
+
+def _seal_enclosures(home: Home, paths: tuple[Path, ...], progress: Progress) -> list[Enclosure]:
+    done: list[Enclosure] = []
+    try:
+        for n, path in enumerate(paths, 1):
+            done.append(_seal_enclosure(home, n, path, progress))
+    except BaseException:  # also when the person interrupts: nothing of an unfinished letter stays
+        _remove(home, done)
+        raise
+    return done
+
+
+def _seal_enclosure(home: Home, n: int, path: Path, progress: Progress) -> Enclosure:
+    key, file = home.entropy.token(KEY_BYTES), new_name(home.entropy)
+    target = home.vault.enclosures / file
+    try:
+        with path.open("rb", buffering=0) as source, target.open("xb", buffering=0) as sealed:
+            os.chmod(sealed.fileno(), 0o600)
+            size = os.fstat(source.fileno()).st_size
+            digest = seal_stream(
+                source, sealed, key, size, lambda done: progress(f"sealing {path.name}", done, size)
+            )  # fmt: skip
+            os.fsync(sealed.fileno())
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        raise DiskFull(f"{path.name} could not be sealed: {error.strerror or error}. Nothing was stored.") from error
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    name = path.name.encode(errors="replace").decode()
+    return Enclosure(b"", n, name, kind, size, key, digest, file)
+
+
+def _remove(home: Home, enclosed: list[Enclosure]) -> None:
+    for item in enclosed:
+        if item.file is not None:
+            (home.vault.enclosures / item.file).unlink(missing_ok=True)
+
+
+def _store(home: Home, bond: Bond, draft: Draft, reply_to: bytes | None, enclosed: list[Enclosure]) -> Letter:
+    letter = letters.add_letter(
+        home.vault,
+        id=home.entropy.token(ID_BYTES),
+        bond=bond.id,
+        direction="out",
+        state=State.DRAFT.value,
+        subject=draft.subject,
+        place=draft.place,
+        dated=draft.dated,
+        body=draft.text,
+        reply_to=reply_to,
+        urgent=int(draft.urgent),
+        written_at=home.clock.now_ms(),
+        deadline_day=draft.deadline_day,
+        not_before_day=draft.not_before_day,
+        receipt_secret=home.entropy.token(ID_BYTES),
+    )
+    for item in enclosed:
+        letters.add_enclosure(
+            home.vault,
+            Enclosure(letter.id, item.n, item.name, item.kind, item.size, item.key, item.bundle_hash, item.file),
+        )
+    letters.index_letter(home.vault, letter)
+    letters.add_event(home.vault, letter.id, home.clock.now_ms(), "written")
+    return letter
+
+
+def _accept(home: Home, letter: Letter) -> None:
+    """Give a letter its number and its place in the chain; from now on it ends in a state its writer can see."""
+    way.happened(home, letter, Event.SENT, "accepted")
+    if letter.number is None:
+        bond = bonds.bond_by_id(home.vault, letter.bond)
+        number, previous = bond.next_number, bond.previous if bond.next_number > 1 else FIRST_PREVIOUS
+        letters.change_letter(home.vault, letter.id, number=number, previous=previous)
+        following = id_chain(letter.id, number, previous)
+        bonds.change_bond(home.vault, bond.id, next_number=number + 1, previous=following)
+    if letter.reply_to is not None:
+        home.vault.run(
+            "UPDATE letters SET state = 'answered' WHERE id = ? AND direction = 'in' AND state IN ('arrived', 'read')",
+            letter.reply_to,
+        )
+
+
+# -- taking back -------------------------------------------------------------------------------------
+
+
+def _never_left(home: Home, letter: Letter) -> bool:
+    if letter.state not in (State.ACCEPTED.value, State.SEALED.value):
+        return False
+    parcels = home.vault.one(
+        "SELECT count(*) FROM handed WHERE bundle IN (SELECT hash FROM bundles_out WHERE letter = ?)", letter.id
+    )
+    return parcels is not None and parcels[0] == 0 and letter.seals <= 1
+
+
+def _ask(home: Home, bond: Bond, letter: Letter) -> None:
+    now = home.clock.now_ms()
+    letters.change_letter(home.vault, letter.id, recall_at=now)
+    letters.add_event(home.vault, letter.id, now, "recall asked")
+    notes.say(home.vault, bond.id, notes.RECALL, letter.id)
+    bundles.drop_out(home.vault, letter.id)
+
+
+def _again(home: Home, letter: Letter) -> Letter:
+    found = letters.letter_by_id(home.vault, letter.id)
+    assert found is not None
+    return found

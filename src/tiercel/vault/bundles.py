@@ -1,0 +1,221 @@
+"""Sealed things under way: bundles out, our parcels on roads, and what is gathered in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .rows import insert, select, select_one, update
+from .store import Vault
+
+
+@dataclass(frozen=True)
+class BundleOut:
+    """A row of ``bundles_out``."""
+
+    hash: bytes
+    bond: int
+    letter: bytes
+    kind: int
+    length: int
+    sealed: bytes | None = field(repr=False)
+    file: str | None
+    pid: bytes | None
+    made_day: int | None
+    next_index: int
+    peer_has: int
+
+
+@dataclass(frozen=True)
+class Handed:
+    """A row of ``handed``: a parcel of ours on a road."""
+
+    carrier: int
+    name: str
+    bond: int
+    bundle: bytes | None
+    refs: bytes | None
+    profile: str
+    at: int
+    put: int
+    until: int | None
+
+
+@dataclass(frozen=True)
+class BundleIn:
+    """A row of ``bundles_in``."""
+
+    hash: bytes
+    bond: int
+    kind: int
+    length: int
+    standing: str
+    tally: bytes | None = field(repr=False)
+    file: str | None
+    letter: bytes | None
+    first_at: int
+    told: bytes | None
+
+
+# -- out ---------------------------------------------------------------------------------------------
+
+
+def add_out(vault: Vault, bundle: BundleOut) -> None:
+    """Store a sealed bundle to be sent."""
+    insert(vault, "bundles_out", or_ignore=True, **vars(bundle))
+
+
+def out_by_hash(vault: Vault, bundle_hash: bytes) -> BundleOut | None:
+    """A bundle under way."""
+    return select_one(vault, BundleOut, "bundles_out", "WHERE hash = ?", bundle_hash)
+
+
+def out_of_letter(vault: Vault, letter: bytes) -> list[BundleOut]:
+    """The bundles of a letter."""
+    return select(vault, BundleOut, "bundles_out", "WHERE letter = ? ORDER BY kind, hash", letter)
+
+
+def out_of_bond(vault: Vault, bond: int) -> list[BundleOut]:
+    """What is under way in a bond: urgent letters first, letters before enclosures, oldest first."""
+    where = (
+        "JOIN (SELECT id, urgent, seq FROM letters) ON id = letter WHERE bond = ? AND peer_has = 0"
+        " ORDER BY urgent DESC, kind, seq"
+    )
+    return select(vault, BundleOut, "bundles_out", where, bond)
+
+
+def change_out(vault: Vault, bundle_hash: bytes, **values: object) -> None:
+    """Change columns of a bundle under way."""
+    update(vault, "bundles_out", "hash = ?", (bundle_hash,), **values)
+
+
+def drop_out(vault: Vault, letter: bytes, kind: int | None = None) -> None:
+    """Stop sending a letter, or only its bundles of one kind. Its parcels are taken off the roads at the next visit."""
+    if kind is None:
+        vault.run("DELETE FROM bundles_out WHERE letter = ?", letter)
+    else:
+        vault.run("DELETE FROM bundles_out WHERE letter = ? AND kind = ?", letter, kind)
+
+
+# -- on the roads --------------------------------------------------------------------------------------
+
+
+def plan(vault: Vault, handed: Handed) -> None:
+    """Remember a parcel of ours before it is put."""
+    insert(vault, "handed", **vars(handed))
+
+
+def handed_on(vault: Vault, carrier: int) -> list[Handed]:
+    """Our parcels on a road."""
+    return select(vault, Handed, "handed", "WHERE carrier = ?", carrier)
+
+
+def own_names(vault: Vault, carrier: int) -> set[str]:
+    """The names of our parcels on a road."""
+    return {row[0] for row in vault.all("SELECT name FROM handed WHERE carrier = ?", carrier)}
+
+
+def handed_of(vault: Vault, carrier: int, bundle: bytes) -> list[Handed]:
+    """Our parcels of one bundle on a road."""
+    return select(vault, Handed, "handed", "WHERE carrier = ? AND bundle = ? ORDER BY rowid", carrier, bundle)
+
+
+def was_put(vault: Vault, carrier: int, name: str, until: int | None) -> None:
+    """A parcel is on the road."""
+    update(vault, "handed", "carrier = ? AND name = ?", (carrier, name), put=1, until=until)
+
+
+def drop_handed(vault: Vault, carrier: int, name: str) -> None:
+    """Forget a parcel of ours."""
+    vault.run("DELETE FROM handed WHERE carrier = ? AND name = ?", carrier, name)
+
+
+# -- in ----------------------------------------------------------------------------------------------
+
+
+def in_by_hash(vault: Vault, bond: int, bundle_hash: bytes) -> BundleIn | None:
+    """What is known of a bundle of this bond."""
+    return select_one(vault, BundleIn, "bundles_in", "WHERE bond = ? AND hash = ?", bond, bundle_hash)
+
+
+def add_in(vault: Vault, bundle: BundleIn) -> None:
+    """Begin to gather a bundle."""
+    insert(vault, "bundles_in", **vars(bundle))
+
+
+def change_in(vault: Vault, bond: int, bundle_hash: bytes, **values: object) -> None:
+    """Change columns of a bundle being gathered."""
+    update(vault, "bundles_in", "bond = ? AND hash = ?", (bond, bundle_hash), **values)
+
+
+def gathering(vault: Vault, bond: int) -> list[BundleIn]:
+    """What is not whole yet."""
+    return select(vault, BundleIn, "bundles_in", "WHERE bond = ? AND standing = 'gathering'", bond)
+
+
+def unclaimed_bytes(vault: Vault, bond: int) -> int:
+    """Bytes of enclosures, whole or not, that no letter has named yet."""
+    row = vault.one(
+        "SELECT coalesce(sum(length), 0) FROM bundles_in WHERE bond = ? AND kind = 2 AND standing <> 'spent'"
+        " AND hash NOT IN (SELECT bundle_hash FROM enclosures)",
+        bond,
+    )
+    return int(row[0]) if row else 0
+
+
+def drop_unclaimed(vault: Vault, first_before_ms: int) -> list[str]:
+    """Forget bundles gathered for too long that belong to nothing; give back their files."""
+    old = (
+        "first_at < ? AND standing IN ('gathering', 'whole', 'refused')"
+        " AND hash NOT IN (SELECT bundle_hash FROM enclosures)"
+    )
+    files = [
+        row[0] for row in vault.all(f"SELECT file FROM bundles_in WHERE file IS NOT NULL AND {old}", first_before_ms)
+    ]
+    vault.run(
+        f"DELETE FROM symbols_in WHERE (bond, bundle) IN (SELECT bond, hash FROM bundles_in WHERE {old})",
+        first_before_ms,
+    )
+    vault.run(f"DELETE FROM bundles_in WHERE {old}", first_before_ms)
+    return files
+
+
+def add_symbol(vault: Vault, bond: int, bundle: bytes, group: int, index: int, data: bytes) -> None:
+    """Keep a symbol."""
+    insert(vault, "symbols_in", or_ignore=True, bond=bond, bundle=bundle, grp=group, idx=index, data=data)
+
+
+def symbols_of(vault: Vault, bond: int, bundle: bytes) -> list[tuple[int, int, bytes]]:
+    """The kept symbols of a bundle: (group, index, data)."""
+    return [
+        (group, index, data)
+        for group, index, data in vault.all(
+            "SELECT grp, idx, data FROM symbols_in WHERE bond = ? AND bundle = ?", bond, bundle
+        )
+    ]
+
+
+def drop_symbols(vault: Vault, bond: int, bundle: bytes) -> None:
+    """The bundle is whole, or refused."""
+    vault.run("DELETE FROM symbols_in WHERE bond = ? AND bundle = ?", bond, bundle)
+
+
+def quarantine(vault: Vault, bond: int, bundle_hash: bytes, verdict: str, bundle: bytes | None, now_ms: int) -> None:
+    """Set aside a bundle that could not be opened, with its verdict."""
+    insert(
+        vault, "quarantine", or_ignore=True, bond=bond, hash=bundle_hash, verdict=verdict, bundle=bundle, at=now_ms
+    )  # fmt: skip
+
+
+def quarantined(vault: Vault, verdict: str) -> list[tuple[int, bytes, bytes]]:
+    """Bundles set aside with a verdict whose bytes were kept: (bond, hash, bundle)."""
+    return [
+        (bond, digest, bundle)
+        for bond, digest, bundle in vault.all(
+            "SELECT bond, hash, bundle FROM quarantine WHERE verdict = ? AND bundle IS NOT NULL", verdict
+        )
+    ]
+
+
+def leave_quarantine(vault: Vault, bond: int, bundle_hash: bytes) -> None:
+    """A bundle is tried again."""
+    vault.run("DELETE FROM quarantine WHERE bond = ? AND hash = ?", bond, bundle_hash)

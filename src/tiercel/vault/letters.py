@@ -1,0 +1,182 @@
+"""Letters, their enclosures, the events of their way, and the search index, kept in step in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .rows import insert, select, select_one, update
+from .store import Vault
+
+LETTER, SERVICE, OPENING, END = 0, 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A row of ``letters``; see schema/0001.sql for each column."""
+
+    seq: int
+    id: bytes
+    bond: int
+    direction: str
+    kind: int
+    state: str
+    number: int | None
+    previous: bytes | None
+    subject: str | None
+    place: str | None
+    dated: str | None
+    body: str = field(repr=False)
+    reply_to: bytes | None
+    urgent: int
+    written_at: int | None
+    deadline_day: int | None
+    not_before_day: int | None
+    arrived_at: int | None
+    shown_at: int | None
+    read_at: int | None
+    receipt_secret: bytes | None = field(repr=False)
+    receipt_at: int | None
+    recall_at: int | None
+    weaker: int
+    seals: int
+    carried_root: int | None
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """A row of ``enclosures``."""
+
+    letter: bytes
+    n: int
+    name: str
+    kind: str
+    size: int
+    key: bytes = field(repr=False)
+    bundle_hash: bytes
+    file: str | None
+
+
+@dataclass(frozen=True)
+class LetterEvent:
+    """A row of ``events``."""
+
+    at: int
+    what: str
+    road: str | None
+    until: int | None
+
+
+def add_letter(vault: Vault, **values: Any) -> Letter:
+    """Add a letter and give it back."""
+    insert(vault, "letters", **values)
+    letter = letter_by_id(vault, values["id"])
+    assert letter is not None
+    return letter
+
+
+def letter_by_id(vault: Vault, letter: object) -> Letter | None:
+    """The letter of that id."""
+    return select_one(vault, Letter, "letters", "WHERE id = ?", letter)
+
+
+def change_letter(vault: Vault, letter: bytes, **values: object) -> None:
+    """Change columns of a letter."""
+    update(vault, "letters", "id = ?", (letter,), **values)
+
+
+def letters_where(vault: Vault, where: str, *args: object) -> list[Letter]:
+    """Letters by a condition of this code's own."""
+    return select(vault, Letter, "letters", "WHERE " + where, *args)
+
+
+def shown_letters(vault: Vault, bond: int | None, limit: int = -1) -> list[Letter]:
+    """Letters a person sees, newest first: no service letters, nothing returned unseen."""
+    where = "kind = 0 AND NOT (direction = 'in' AND state = 'returned')"
+    if bond is None:
+        return letters_where(vault, f"{where} ORDER BY seq DESC LIMIT ?", limit)
+    return letters_where(vault, f"bond = ? AND {where} ORDER BY seq DESC LIMIT ?", bond, limit)
+
+
+def burn(vault: Vault, letter: Letter) -> list[str]:
+    """Delete a letter's text and enclosure keys but keep its id; give back the enclosure files to remove."""
+    vault.run("DELETE FROM letters_fts WHERE rowid = ?", letter.seq)
+    change_letter(vault, letter.id, body="", subject=None, place=None, dated=None)
+    files = [row[0] for row in vault.all("SELECT file FROM enclosures WHERE letter = ?", letter.id) if row[0]]
+    vault.run("DELETE FROM enclosures WHERE letter = ?", letter.id)
+    return files
+
+
+# -- enclosures --------------------------------------------------------------------------------------
+
+
+def add_enclosure(vault: Vault, enclosure: Enclosure) -> None:
+    """Add an enclosure to a letter."""
+    insert(vault, "enclosures", **vars(enclosure))
+
+
+def enclosures_of(vault: Vault, letter: bytes) -> list[Enclosure]:
+    """The enclosures of a letter, in order."""
+    return select(vault, Enclosure, "enclosures", "WHERE letter = ? ORDER BY n", letter)
+
+
+def enclosures_by_hash(vault: Vault, bond: int, bundle_hash: bytes) -> list[Enclosure]:
+    """Enclosures of incoming letters of a bond that wait for a bundle."""
+    where = (
+        "WHERE bundle_hash = ? AND file IS NULL AND letter IN"
+        " (SELECT id FROM letters WHERE bond = ? AND direction = 'in')"
+    )
+    return select(vault, Enclosure, "enclosures", where, bundle_hash, bond)
+
+
+def enclosure_whole(vault: Vault, enclosure: Enclosure, file: str) -> None:
+    """Remember where an enclosure lies, now that it is whole."""
+    update(vault, "enclosures", "letter = ? AND n = ?", (enclosure.letter, enclosure.n), file=file)
+
+
+def enclosure_files(vault: Vault) -> set[str]:
+    """Names of all files under enclosures/ that anything refers to."""
+    rows = vault.all(
+        "SELECT file FROM enclosures WHERE file IS NOT NULL UNION SELECT file FROM bundles_in WHERE file IS NOT NULL"
+        " UNION SELECT file FROM bundles_out WHERE file IS NOT NULL"
+    )
+    return {row[0] for row in rows}
+
+
+# -- events ------------------------------------------------------------------------------------------
+
+
+def add_event(
+    vault: Vault, letter: bytes, at: int, what: str, road: str | None = None, until: int | None = None
+) -> None:
+    """Add a step to a letter's way."""
+    insert(vault, "events", letter=letter, at=at, what=what, road=road, until=until)
+
+
+def events_of(vault: Vault, letter: bytes) -> list[LetterEvent]:
+    """The way of a letter so far."""
+    return select(vault, LetterEvent, "events", "WHERE letter = ? ORDER BY id", letter)
+
+
+# -- search ------------------------------------------------------------------------------------------
+
+
+def index_letter(vault: Vault, letter: Letter) -> None:
+    """Put a letter into the search index, in the transaction that stores it."""
+    names = " ".join(enclosure.name for enclosure in enclosures_of(vault, letter.id))
+    vault.run(
+        "INSERT INTO letters_fts (rowid, subject, body, names, place) VALUES (?, ?, ?, ?, ?)",
+        letter.seq, letter.subject or "", letter.body, names, letter.place or "",
+    )  # fmt: skip
+
+
+def search_letters(vault: Vault, words: str, bond: int | None, limit: int) -> list[Letter]:
+    """Letters that hold every word (a last word may be a beginning), newest first."""
+    terms = ['"' + word.replace('"', '""') + '"' for word in words.split()]
+    if not terms:
+        return []
+    query = " AND ".join(terms) + " *"
+    where = "seq IN (SELECT rowid FROM letters_fts WHERE letters_fts MATCH ? ORDER BY rowid DESC)"
+    if bond is not None:
+        return letters_where(vault, f"bond = ? AND {where} ORDER BY seq DESC LIMIT ?", bond, query, limit)
+    return letters_where(vault, f"{where} ORDER BY seq DESC LIMIT ?", query, limit)

@@ -1,0 +1,50 @@
+"""What is to be said in notes: one row per thing and road, gone when it was put there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .roads import carriers_of
+from .rows import insert, select
+from .store import Vault
+
+RECEIPT, WANT, HAVE, EXPIRED, RECALL, ANSWER = "receipt", "want", "have", "expired", "recall", "answer"
+
+
+@dataclass(frozen=True)
+class NoteDue:
+    """A row of ``notes_due``."""
+
+    id: int
+    bond: int
+    carrier: int
+    what: str
+    subject: bytes
+    detail: bytes
+    visit: int
+
+
+def say(vault: Vault, bond: int, what: str, subject: bytes, detail: bytes = b"", visit: int = -1) -> None:
+    """Say something on every road of a bond, on a visit later than ``visit``."""
+    for carrier in carriers_of(vault, bond):
+        insert(
+            vault, "notes_due", or_ignore=True,
+            bond=bond, carrier=carrier.id, what=what, subject=subject, detail=detail, visit=visit,
+        )  # fmt: skip
+
+
+def due(vault: Vault, bond: int, carrier: int, visit: int) -> list[NoteDue]:
+    """What may be said on a road at this visit, oldest first."""
+    where = "WHERE bond = ? AND carrier = ? AND visit < ? ORDER BY id"
+    return select(vault, NoteDue, "notes_due", where, bond, carrier, visit)
+
+
+def said(vault: Vault, ids: list[int]) -> None:
+    """These were put on their road."""
+    for note in ids:
+        vault.run("DELETE FROM notes_due WHERE id = ?", note)
+
+
+def unsay(vault: Vault, bond: int, what: str, subject: bytes) -> None:
+    """This need not be said any more."""
+    vault.run("DELETE FROM notes_due WHERE bond = ? AND what = ? AND subject = ?", bond, what, subject)

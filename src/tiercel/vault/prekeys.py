@@ -1,0 +1,189 @@
+"""Prekeys: our secrets, their gifts, and the tombstones that tell duplicate, expired and unknown apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .rows import insert, select_one
+from .store import Vault
+
+ONE_TIME, LAST_RESORT, PAIRING = "one-time", "last-resort", "pairing"
+
+
+@dataclass(frozen=True)
+class OurPrekey:
+    """A row of ``prekeys_ours``."""
+
+    bond: int
+    pid: bytes
+    kind: str
+    seed: bytes = field(repr=False)
+    token: bytes = field(repr=False)
+    public_hash: bytes
+    made_day: int
+    letter: bytes | None
+    acked_at: int | None
+    superseded_at: int | None
+
+
+@dataclass(frozen=True)
+class TheirPrekey:
+    """A row of ``prekeys_theirs``."""
+
+    bond: int
+    pid: bytes
+    kind: str
+    incarnation: bytes
+    public: bytes
+    token: bytes = field(repr=False)
+    made_day: int
+
+
+def add_ours(vault: Vault, prekey: OurPrekey) -> None:
+    """Store the secret half of a gift."""
+    insert(vault, "prekeys_ours", **vars(prekey))
+
+
+def ours_by_pid(vault: Vault, bond: int, pid: bytes) -> OurPrekey | None:
+    """A live secret of this bond."""
+    return select_one(vault, OurPrekey, "prekeys_ours", "WHERE bond = ? AND pid = ?", bond, pid)
+
+
+def pid_in_other_bond(vault: Vault, bond: int, pid: bytes) -> bool:
+    """Whether a pid is live under another bond."""
+    return vault.one("SELECT 1 FROM prekeys_ours WHERE bond <> ? AND pid = ? LIMIT 1", bond, pid) is not None
+
+
+def spend_ours(vault: Vault, prekey: OurPrekey, letter: bytes) -> None:
+    """Destroy a one-time secret with the letter it opened; last-resort ones live on. Source: spec/sealing.md 6."""
+    insert(vault, "prekeys_spent", or_ignore=True, bond=prekey.bond, pid=prekey.pid, letter=letter)
+    if prekey.kind != LAST_RESORT:
+        vault.run("DELETE FROM prekeys_ours WHERE bond = ? AND pid = ?", prekey.bond, prekey.pid)
+
+
+def spent_letter(vault: Vault, bond: int, pid: bytes) -> tuple[bool, bytes | None]:
+    """Whether a pid has a tombstone, and the letter it opened (None: it expired unused)."""
+    row = vault.one("SELECT letter FROM prekeys_spent WHERE bond = ? AND pid = ?", bond, pid)
+    return (row is not None, row[0] if row else None)
+
+
+def ack_gifts(vault: Vault, bond: int, letter: bytes, now_ms: int) -> None:
+    """A letter's receipt came: its gifts are held by the other side; an older last-resort key is superseded."""
+    vault.run(
+        "UPDATE prekeys_ours SET acked_at = ? WHERE bond = ? AND letter = ? AND acked_at IS NULL", now_ms, bond, letter
+    )
+    if vault.one(
+        "SELECT 1 FROM prekeys_ours WHERE bond = ? AND letter = ? AND kind = 'last-resort' LIMIT 1", bond, letter
+    ):
+        vault.run(
+            "UPDATE prekeys_ours SET superseded_at = ? WHERE bond = ? AND kind = 'last-resort'"
+            " AND letter IS NOT ? AND acked_at IS NOT NULL AND superseded_at IS NULL",
+            now_ms, bond, letter,
+        )  # fmt: skip
+
+
+def stock(vault: Vault, bond: int, usable_from_day: int) -> tuple[int, int]:
+    """(one-time prekeys the other side holds and may still use, all live one-time secrets)."""
+    row = vault.one(
+        "SELECT count(*) FILTER (WHERE acked_at IS NOT NULL AND made_day >= ?), count(*) FROM prekeys_ours"
+        " WHERE bond = ? AND kind = 'one-time'",
+        usable_from_day, bond,
+    )  # fmt: skip
+    assert row is not None
+    return row[0], row[1]
+
+
+def newest_last_resort(vault: Vault, bond: int) -> OurPrekey | None:
+    """Our newest last-resort secret."""
+    where = "WHERE bond = ? AND kind = 'last-resort' ORDER BY made_day DESC, rowid DESC"
+    return select_one(vault, OurPrekey, "prekeys_ours", where, bond)
+
+
+def expire_ours(vault: Vault, one_time_before_day: int, superseded_before_ms: int) -> bool:
+    """Delete secrets past their keeping, leaving tombstones; say whether any was."""
+    dead = (
+        "(kind = 'one-time' AND made_day < ?) OR (kind = 'last-resort' AND superseded_at IS NOT NULL"
+        " AND superseded_at < ?)"
+    )
+    vault.run(
+        "INSERT OR IGNORE INTO prekeys_spent (bond, pid, letter)"
+        f" SELECT bond, pid, NULL FROM prekeys_ours WHERE {dead}",
+        one_time_before_day, superseded_before_ms,
+    )  # fmt: skip
+    vault.run(f"DELETE FROM prekeys_ours WHERE {dead}", one_time_before_day, superseded_before_ms)
+    return bool(vault.db.changes() > 0)
+
+
+# -- theirs ------------------------------------------------------------------------------------------
+
+
+def add_theirs(vault: Vault, prekey: TheirPrekey) -> None:
+    """Store a gift to seal with."""
+    insert(vault, "prekeys_theirs", or_ignore=True, **vars(prekey))
+
+
+def theirs_known(vault: Vault, bond: int, incarnation: bytes) -> tuple[set[bytes], int]:
+    """Pids of theirs ever taken or refused, and how many one-time gifts of an incarnation are held."""
+    rows = vault.all(
+        "SELECT pid FROM prekeys_theirs WHERE bond = ? UNION ALL SELECT pid FROM prekeys_refused WHERE bond = ?",
+        bond, bond,
+    )  # fmt: skip
+    held = vault.one(
+        "SELECT count(*) FROM prekeys_theirs WHERE bond = ? AND incarnation = ? AND kind = 'one-time'",
+        bond,
+        incarnation,
+    )
+    return {row[0] for row in rows}, held[0] if held else 0
+
+
+def take_theirs(vault: Vault, bond: int, usable_from_day: int) -> TheirPrekey | None:
+    """Choose the prekey to seal with, newest one-time first, and destroy it; the last resort is kept.
+
+    Must run inside the transaction that stores the sealed bundle, so that no prekey is used twice.
+    """
+    best = "WHERE bond = ? AND kind = 'one-time' AND made_day >= ? ORDER BY made_day DESC, rowid DESC"
+    chosen = select_one(vault, TheirPrekey, "prekeys_theirs", best, bond, usable_from_day)
+    if chosen is None:
+        last = "WHERE bond = ? AND kind = 'last-resort' ORDER BY made_day DESC, rowid DESC"
+        return select_one(vault, TheirPrekey, "prekeys_theirs", last, bond)
+    drop_theirs(vault, bond, chosen.pid)
+    return chosen
+
+
+def pairing_theirs(vault: Vault, bond: int) -> TheirPrekey | None:
+    """The other side's pairing key as first prekey, for the opening only."""
+    return select_one(vault, TheirPrekey, "prekeys_theirs", "WHERE bond = ? AND kind = 'pairing'", bond)
+
+
+def drop_theirs(vault: Vault, bond: int, pid: bytes) -> None:
+    """Never use a gift of theirs again."""
+    vault.run("DELETE FROM prekeys_theirs WHERE bond = ? AND pid = ?", bond, pid)
+    insert(vault, "prekeys_refused", or_ignore=True, bond=bond, pid=pid)
+
+
+def drop_one_time_theirs(vault: Vault, bond: int) -> None:
+    """After an old copy was put back: any of these may have been used already."""
+    rows = vault.all("SELECT pid FROM prekeys_theirs WHERE bond = ? AND kind = 'one-time'", bond)
+    for (pid,) in rows:
+        drop_theirs(vault, bond, pid)
+
+
+def drop_oldest_theirs(vault: Vault, bond: int, incarnation: bytes, count: int) -> None:
+    """Let go of the oldest one-time gifts of an incarnation, so that the newest 256 stay."""
+    oldest = vault.all(
+        "SELECT pid FROM prekeys_theirs WHERE bond = ? AND incarnation = ? AND kind = 'one-time'"
+        " ORDER BY made_day, rowid LIMIT ?",
+        bond, incarnation, count,
+    )  # fmt: skip
+    for (pid,) in oldest:
+        drop_theirs(vault, bond, pid)
+
+
+def replace_last_resort(vault: Vault, prekey: TheirPrekey) -> None:
+    """Hold a newer last-resort gift; an older one is let go, a late older one is not taken."""
+    older = vault.all("SELECT pid, made_day FROM prekeys_theirs WHERE bond = ? AND kind = 'last-resort'", prekey.bond)
+    if any(made_day > prekey.made_day for _pid, made_day in older):
+        return
+    for pid, _made_day in older:
+        drop_theirs(vault, prekey.bond, pid)
+    add_theirs(vault, prekey)

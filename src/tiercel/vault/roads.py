@@ -1,0 +1,74 @@
+"""Carriers, the bonds that use them, and parcels that could not be taken in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .rows import insert, select, select_one
+from .store import Vault
+
+POISON_TRIES = 3
+"""A recognised parcel that fails so often is removed: a folder that is still being synchronised gets its chances."""
+
+
+@dataclass(frozen=True)
+class CarrierRow:
+    """A row of ``carriers``."""
+
+    id: int
+    name: str
+    kind: str
+    place: str
+    added_at: int
+
+
+def all_carriers(vault: Vault) -> list[CarrierRow]:
+    """Every carrier, oldest first."""
+    return select(vault, CarrierRow, "carriers", "ORDER BY id")
+
+
+def carrier_named(vault: Vault, name: str) -> CarrierRow | None:
+    """The carrier of that name."""
+    return select_one(vault, CarrierRow, "carriers", "WHERE name = ?", name)
+
+
+def add_carrier(vault: Vault, name: str, kind: str, place: str, now_ms: int) -> None:
+    """Add a carrier."""
+    insert(vault, "carriers", name=name, kind=kind, place=place, added_at=now_ms)
+
+
+def remove_carrier(vault: Vault, carrier: int) -> None:
+    """Remove a carrier and what is remembered of it."""
+    vault.run("DELETE FROM carriers WHERE id = ?", carrier)
+
+
+def join(vault: Vault, bond: int, carrier: int) -> None:
+    """Let a bond use a carrier."""
+    insert(vault, "bond_carriers", or_ignore=True, bond=bond, carrier=carrier)
+
+
+def carriers_of(vault: Vault, bond: int) -> list[CarrierRow]:
+    """The carriers of a bond."""
+    where = "WHERE id IN (SELECT carrier FROM bond_carriers WHERE bond = ?) ORDER BY id"
+    return select(vault, CarrierRow, "carriers", where, bond)
+
+
+def bonds_on(vault: Vault, carrier: int) -> list[int]:
+    """The ids of the bonds that use a carrier."""
+    return [row[0] for row in vault.all("SELECT bond FROM bond_carriers WHERE carrier = ? ORDER BY bond", carrier)]
+
+
+def poisoned(vault: Vault, carrier: int, name: str) -> bool:
+    """Count a failure to take in a parcel; say whether it has failed often enough to be removed."""
+    vault.run(
+        "INSERT INTO poison (carrier, name, tries) VALUES (?, ?, 1)"
+        " ON CONFLICT (carrier, name) DO UPDATE SET tries = tries + 1",
+        carrier, name,
+    )  # fmt: skip
+    row = vault.one("SELECT tries FROM poison WHERE carrier = ? AND name = ?", carrier, name)
+    return row is not None and row[0] >= POISON_TRIES
+
+
+def forget_poison(vault: Vault, carrier: int, name: str) -> None:
+    """A parcel was taken in or removed after all."""
+    vault.run("DELETE FROM poison WHERE carrier = ? AND name = ?", carrier, name)

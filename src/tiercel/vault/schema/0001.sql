@@ -1,0 +1,252 @@
+-- The vault, version 1. Every table is STRICT; a column never changes its meaning: a new meaning is a new column.
+-- Times: *_at is UTC milliseconds since 1970, *_day whole UTC days since 1970. Ids and keys are BLOBs of fixed size.
+
+CREATE TABLE meta (             -- schema_version, generation, vault_id, owner, last_run_ms, clock_in_doubt, visit
+    key   TEXT PRIMARY KEY,
+    value ANY NOT NULL
+) STRICT;
+
+CREATE TABLE carriers (         -- roads this vault knows
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    name     TEXT NOT NULL UNIQUE,
+    kind     TEXT NOT NULL,     -- a name from the fixed table of carriers/registry.py
+    place    TEXT NOT NULL,     -- for a folder its absolute path
+    added_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE bonds (            -- one row per correspondent; bonds share nothing
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    name           TEXT NOT NULL UNIQUE,
+    direction      INTEGER NOT NULL CHECK (direction IN (0, 1)),  -- of what we send: 0 we invited, 1 we accepted
+    state          TEXT NOT NULL CHECK (state IN ('pairing', 'compare', 'bonded', 'refused', 'ended')),
+    confirmed_us   INTEGER NOT NULL DEFAULT 0,
+    confirmed_them INTEGER NOT NULL DEFAULT 0,
+    made_at        INTEGER NOT NULL,
+    words          TEXT,        -- six words, space between; NULL before compare
+    bond_id        BLOB,
+    auth_root      BLOB,
+    incarnation    BLOB NOT NULL,      -- ours
+    next_number    INTEGER NOT NULL DEFAULT 1,
+    previous       BLOB NOT NULL,      -- hash chain over our letters; 32 zero bytes before the first
+    newest_heard   INTEGER NOT NULL,   -- newest parcel epoch heard from the other side
+    newest_sent    INTEGER NOT NULL,   -- newest parcel epoch used; a sender never goes back
+    service_at     INTEGER             -- when the last service letter was made
+) STRICT;
+
+CREATE TABLE bond_carriers (
+    bond    INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
+    carrier INTEGER NOT NULL REFERENCES carriers (id) ON DELETE CASCADE,
+    PRIMARY KEY (bond, carrier)
+) STRICT;
+
+CREATE TABLE warnings (         -- what stands on the screen beside a bond until the bond is gone
+    bond INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
+    text TEXT NOT NULL,
+    at   INTEGER NOT NULL,
+    PRIMARY KEY (bond, text)
+) STRICT;
+
+CREATE TABLE readers (          -- who can read under a bond, as each side declares it
+    bond      INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
+    side      TEXT NOT NULL CHECK (side IN ('us', 'them')),
+    kind      TEXT NOT NULL,
+    since_day INTEGER NOT NULL,
+    PRIMARY KEY (bond, side, kind, since_day)
+) STRICT;
+
+CREATE TABLE pairings (         -- the state between two pairing messages; gone when bonded
+    bond        INTEGER PRIMARY KEY REFERENCES bonds (id) ON DELETE CASCADE,
+    road_secret BLOB NOT NULL,
+    base_epoch  INTEGER NOT NULL,
+    stage       TEXT NOT NULL,  -- inviting, answered, accepting, paired
+    state       BLOB NOT NULL,  -- as bond.pairing writes it
+    message_out BLOB            -- repeated byte for byte until the next one comes
+) STRICT;
+
+CREATE TABLE roots (            -- parcel roots, per direction of travel
+    bond       INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
+    direction  INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    epoch      INTEGER NOT NULL,       -- the epoch that `root` is for; moves forward, older epochs are gone
+    root       BLOB NOT NULL,
+    standing   TEXT NOT NULL CHECK (standing IN ('offered', 'current', 'superseded')),
+    since_at   INTEGER NOT NULL,       -- when it took its standing
+    PRIMARY KEY (bond, direction, generation)
+) STRICT;
+
+CREATE TABLE prekeys_ours (     -- secrets we gave public halves of; a row dies with the letter it opens
+    bond        INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
+    pid         BLOB NOT NULL,
+    kind        TEXT NOT NULL CHECK (kind IN ('one-time', 'last-resort', 'pairing')),
+    seed        BLOB NOT NULL,
+    token       BLOB NOT NULL,
+    public_hash BLOB NOT NULL,
+    made_day    INTEGER NOT NULL,
+    letter      BLOB,                  -- the letter that carried the gift
+    acked_at    INTEGER,               -- when that letter's receipt came
+    superseded_at INTEGER,             -- last-resort only: when a newer one was acknowledged
+    PRIMARY KEY (bond, pid)
+) STRICT;
+CREATE INDEX prekeys_ours_letter ON prekeys_ours (letter);
+
+CREATE TABLE prekeys_spent (    -- tombstones for the life of the bond: tell duplicate and expired from unknown
+    bond   INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
+    pid    BLOB NOT NULL,
+    letter BLOB,                       -- the letter it opened; NULL when it expired unused
+    PRIMARY KEY (bond, pid)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE prekeys_theirs (   -- gifts to seal with; a one-time row dies in the transaction that seals
+    bond        INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
+    pid         BLOB NOT NULL,
+    kind        TEXT NOT NULL CHECK (kind IN ('one-time', 'last-resort', 'pairing')),
+    incarnation BLOB NOT NULL,
+    public      BLOB NOT NULL,
+    token       BLOB NOT NULL,
+    made_day    INTEGER NOT NULL,
+    PRIMARY KEY (bond, pid)
+) STRICT;
+CREATE TABLE prekeys_refused (  -- pids of theirs we used or dropped: a gift is never taken twice
+    bond INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
+    pid  BLOB NOT NULL,
+    PRIMARY KEY (bond, pid)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE letters (          -- letters, drafts, service letters, openings; ids are kept for the life of the bond
+    seq            INTEGER PRIMARY KEY AUTOINCREMENT,
+    id             BLOB NOT NULL UNIQUE,
+    bond           INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
+    direction      TEXT NOT NULL CHECK (direction IN ('out', 'in')),
+    kind           INTEGER NOT NULL DEFAULT 0,   -- letter.record.Kind
+    state          TEXT NOT NULL,                -- delivery.states
+    number         INTEGER,
+    previous       BLOB,
+    subject        TEXT,
+    place          TEXT,
+    dated          TEXT,
+    body           TEXT NOT NULL DEFAULT '',
+    reply_to       BLOB,
+    urgent         INTEGER NOT NULL DEFAULT 0,
+    written_at     INTEGER,
+    deadline_day   INTEGER,
+    not_before_day INTEGER,
+    arrived_at     INTEGER,     -- in: whole with all enclosures here; out: receipt came
+    shown_at       INTEGER,     -- in: first shown, by reading or peeking; decides a recall
+    read_at        INTEGER,
+    receipt_secret BLOB,
+    receipt_at     INTEGER,     -- in: when the arrived receipt was last queued
+    recall_at      INTEGER,     -- out: when a recall was asked; NULL when none is open
+    weaker         INTEGER NOT NULL DEFAULT 0,   -- sealed to a last-resort prekey
+    seals          INTEGER NOT NULL DEFAULT 0,   -- out: how often it was sealed
+    carried_root   INTEGER      -- out: the root generation that its only seal carried
+) STRICT;
+CREATE INDEX letters_bond ON letters (bond, seq);
+CREATE INDEX letters_open ON letters (state) WHERE direction = 'out';
+CREATE INDEX letters_reply ON letters (reply_to) WHERE reply_to IS NOT NULL;
+
+CREATE VIRTUAL TABLE letters_fts USING fts5 (
+    subject, body, names, place, tokenize = "unicode61 remove_diacritics 2", prefix = '3'
+);
+INSERT INTO letters_fts (letters_fts, rank) VALUES ('secure-delete', 1);
+
+CREATE TABLE enclosures (       -- files sealed into letters; at rest in age STREAM form under enclosures/
+    letter      BLOB NOT NULL REFERENCES letters (id) ON DELETE CASCADE,
+    n           INTEGER NOT NULL,      -- counts from 1
+    name        TEXT NOT NULL,         -- the writer's label; never used as a path
+    kind        TEXT NOT NULL,
+    size        INTEGER NOT NULL,
+    key         BLOB NOT NULL,
+    bundle_hash BLOB NOT NULL,
+    file        TEXT,                  -- NULL until whole
+    PRIMARY KEY (letter, n)
+) STRICT;
+CREATE INDEX enclosures_hash ON enclosures (bundle_hash);
+
+CREATE TABLE bundles_out (      -- sealed things under way; gone on receipt, return, recall or expiry
+    hash       BLOB PRIMARY KEY,
+    bond       INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
+    letter     BLOB NOT NULL,
+    kind       INTEGER NOT NULL,       -- parcel.box.Kind
+    length     INTEGER NOT NULL,
+    sealed     BLOB,                   -- a letter's bundle; NULL for an enclosure, which is in `file`
+    file       TEXT,
+    pid        BLOB,                   -- the prekey it is sealed to, for key-expired notices
+    made_day   INTEGER,                -- of that prekey; NULL when it does not age
+    next_index INTEGER NOT NULL DEFAULT 0,  -- first symbol index not sent yet, the same for all groups
+    peer_has   INTEGER NOT NULL DEFAULT 0   -- the other side said so: not sent again
+) STRICT;
+CREATE INDEX bundles_out_letter ON bundles_out (letter);
+
+CREATE TABLE handed (           -- parcels of ours on a road: written before the parcel is, so own names are known
+    carrier INTEGER NOT NULL REFERENCES carriers (id) ON DELETE CASCADE,
+    name    TEXT NOT NULL,
+    bond    INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
+    bundle  BLOB,                      -- NULL for a note
+    refs    BLOB,                      -- the symbols in it: group u32, index u8, repeated
+    profile TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    put     INTEGER NOT NULL DEFAULT 0,
+    until   INTEGER,                   -- the carrier's promise to hold, if it gives one
+    PRIMARY KEY (carrier, name)
+) STRICT;
+CREATE INDEX handed_bundle ON handed (bundle, carrier);
+
+CREATE TABLE bundles_in (       -- what is gathered, and what was gathered before
+    hash     BLOB NOT NULL,
+    bond     INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
+    kind     INTEGER NOT NULL,
+    length   INTEGER NOT NULL,
+    standing TEXT NOT NULL CHECK (standing IN ('gathering', 'whole', 'spent', 'refused')),
+    tally    BLOB,                     -- which symbols are here: 32 bytes a group
+    file     TEXT,                     -- for an enclosure: its file under enclosures/
+    letter   BLOB,                     -- for a spent letter bundle: the letter
+    first_at INTEGER NOT NULL,
+    told     BLOB,                     -- digest of the last want said about it, so that it is not repeated idly
+    PRIMARY KEY (bond, hash)
+) STRICT;
+
+CREATE TABLE symbols_in (       -- symbols of letters, and repair symbols of enclosures, until the bundle is whole
+    bond   INTEGER NOT NULL,
+    bundle BLOB NOT NULL,
+    grp    INTEGER NOT NULL,
+    idx    INTEGER NOT NULL,
+    data   BLOB NOT NULL,
+    PRIMARY KEY (bond, bundle, grp, idx)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE notes_due (        -- one row per thing to say and road to say it on
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    bond    INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
+    carrier INTEGER NOT NULL REFERENCES carriers (id) ON DELETE CASCADE,
+    what    TEXT NOT NULL CHECK (what IN ('receipt', 'want', 'have', 'expired', 'recall', 'answer')),
+    subject BLOB NOT NULL,             -- letter id, bundle hash or pid
+    detail  BLOB NOT NULL DEFAULT x'', -- kind and proof, groups, or the answer
+    visit   INTEGER NOT NULL,          -- said only on a visit after this one
+    UNIQUE (bond, carrier, what, subject, detail)
+) STRICT;
+
+CREATE TABLE events (           -- the way of a letter, for `track`
+    id     INTEGER PRIMARY KEY AUTOINCREMENT,
+    letter BLOB NOT NULL,
+    at     INTEGER NOT NULL,
+    what   TEXT NOT NULL,
+    road   TEXT,
+    until  INTEGER
+) STRICT;
+CREATE INDEX events_letter ON events (letter);
+
+CREATE TABLE poison (           -- recognised parcels that could not be taken in; retried a few times, then removed
+    carrier INTEGER NOT NULL REFERENCES carriers (id) ON DELETE CASCADE,
+    name    TEXT NOT NULL,
+    tries   INTEGER NOT NULL,
+    PRIMARY KEY (carrier, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE quarantine (       -- bundles that came whole and could not be opened, with the verdict
+    bond    INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
+    hash    BLOB NOT NULL,
+    verdict TEXT NOT NULL,             -- forged, damaged, key_expired, newer_version, malformed
+    bundle  BLOB,                      -- kept where a later version may open it
+    at      INTEGER NOT NULL,
+    PRIMARY KEY (bond, hash)
+) STRICT;
