@@ -101,7 +101,8 @@ def way(view: WayView) -> Iterator[str]:
             yield "  │"
         yield "  ● " + "  ".join(step(event))
     yield "  ┆"
-    yield f"  ○ next: {output.plain(view.next)}"
+    done = view.next.removeprefix("nothing: ")
+    yield f"  ○ {'next' if done == view.next else 'done'}: {output.plain(done)}"
     yield ""
     yield "Times are UTC."
 
