@@ -23,7 +23,6 @@ from .errors import KeyDegenerate, SealBroken, SuiteMissing
 from .limits import AEAD_TAG_BYTES, KEM_PUBLIC_BYTES, KEM_SEED_BYTES, KEY_BYTES, VERSION
 from .wire import lp
 
-_SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
 _MLKEM_PUBLIC_BYTES = 1184
 _MLKEM_SEED_BYTES = 64
 ZERO_NONCE = bytes(12)
@@ -112,6 +111,14 @@ class StreamCipher:
 # -- HPKE ------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1)
+def _suite() -> hpke.Suite:
+    try:
+        return hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
+    except (UnsupportedAlgorithm, AttributeError) as error:
+        raise SuiteMissing() from error
+
+
 def kem_public(seed: bytes) -> bytes:
     """The 1,216-byte public key of a 96-byte seed (ML-KEM-768 seed, then X25519 private key)."""
     _need(seed, KEM_SEED_BYTES)
@@ -127,7 +134,7 @@ def kem_check(public: bytes) -> None:
     encoded polynomial vector are needed before a key is stored.
 
     Raises:
-        KeyDegenerate: Wrong length, out of range, low order, without variety, or not the one encoding of its X25519 key.
+        KeyDegenerate: Wrong length, out of range, low order, without variety, or a second name of an X25519 key.
     """
     if len(public) != KEM_PUBLIC_BYTES:
         raise KeyDegenerate()
@@ -145,7 +152,7 @@ def hpke_seal(public: bytes, info: bytes, plain: bytes) -> bytes:
         KeyDegenerate: The key is out of range or of low order.
     """
     try:
-        return _SUITE.encrypt(plain, _public_key(public), info=info)
+        return _suite().encrypt(plain, _public_key(public), info=info)
     except ValueError as error:
         raise KeyDegenerate() from error
 
@@ -160,7 +167,7 @@ def hpke_open(seed: bytes, info: bytes, sealed: bytes) -> bytes:
     mlkem = MLKEM768PrivateKey.from_seed_bytes(seed[:_MLKEM_SEED_BYTES])
     x25519 = X25519PrivateKey.from_private_bytes(seed[_MLKEM_SEED_BYTES:])
     try:
-        return _SUITE.decrypt(sealed, hpke.MLKEM768X25519PrivateKey(mlkem, x25519), info=info)
+        return _suite().decrypt(sealed, hpke.MLKEM768X25519PrivateKey(mlkem, x25519), info=info)
     except (InvalidTag, ValueError) as error:
         raise SealBroken() from error
 

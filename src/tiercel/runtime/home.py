@@ -140,7 +140,10 @@ def open_home(folder: Path, passphrase: str) -> Home:
     """Open a vault.
 
     Raises:
-        VaultMissing, WrongPassphrase, VaultDamaged, VaultNewer: As named.
+        VaultMissing, WrongPassphrase, VaultDamaged, VaultNewer, SuiteMissing: As named.
     """
+    from tiercel.crypto import require_suite
+
+    require_suite()
     entropy = SystemEntropy()
     return Home(Vault.open(folder, passphrase, entropy, state_dir=state_dir()), SystemClock(), entropy)
