@@ -104,6 +104,8 @@ class Stage:
             "bonds.invite": INVITATION, "bonds.accept": BOND, "bonds.bonds": [BOND], "bonds.words": WORDS,
             "bonds.confirm": replace(BOND, state="bonded", confirmed="both"),
             "bonds.refuse": replace(BOND, state="refused"), "bonds.end": replace(BOND, state="ended"),
+            "bonds.retention": views.RetentionView("Bo", "keep", None),
+            "bonds.set_retention": views.RetentionView("Bo", "keep", 30),
             "writing.write": LETTER, "writing.send": LETTER, "writing.recall": replace(LETTER, state="recalled"),
             "reading.letters": [LETTER], "reading.read": OPEN, "reading.save_enclosure": (Path("/x/a.jpg"), 2048),
             "reading.track": WAY, "reading.search": [LETTER],

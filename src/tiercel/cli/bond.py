@@ -289,6 +289,52 @@ def end(session: Session, name: str) -> None:
     output.show(session.json, shapes.bond(view), lines)
 
 
+@member(
+    bond,
+    "retention",
+    examples=[
+        ("tiercel bond retention Bo", "show the rule"),
+        ("tiercel bond retention Bo --received 30", "burn Bo's letters 30 days after you read them"),
+        ("tiercel bond retention Bo --sent until-receipt", "keep your own text only until Bo has it"),
+    ],
+)
+@click.argument("name", type=KNOWN_NAME)
+@click.option("--sent", type=click.Choice(["keep", "until-receipt"]), help="Text of yours.")
+@click.option("--received", metavar="keep|on-reading|DAYS", help="Text of theirs, counted from your reading it.")
+@click.pass_obj
+def retention(session: Session, name: str, sent: str | None, received: str | None) -> None:
+    """Show or set how long the text of letters is kept here.
+
+    Keeping is the default. Letters you keep can be read by whoever opens your vault; what is burnt is gone from it.
+    `on-reading` burns with the sync after reading, so that enclosures can be saved before.
+    """
+    from tiercel.runtime import bonds as runtime_bonds
+    from tiercel.runtime.views import RetentionView
+
+    days = _days(received)
+    with session.home() as home:
+        view = runtime_bonds.retention(home, name)
+        if sent is not None or received is not None:
+            wanted = RetentionView(name, sent or view.sent, view.received_days if received is None else days)
+            view = runtime_bonds.set_retention(home, name, wanted)
+    theirs = {None: "kept", 0: "burnt with the sync after you read it"}.get(
+        view.received_days, f"burnt {view.received_days} days after you read it"
+    )
+    ours = "kept" if view.sent == "keep" else "burnt once its receipt came"
+    lines = [f"Letters from {output.plain(name)}: the text is {theirs}.", f"Your own: the text is {ours}."]
+    output.show(session.json, shapes.retention(view), lines)
+
+
+def _days(received: str | None) -> int | None:
+    if received in (None, "keep"):
+        return None
+    if received == "on-reading":
+        return 0
+    if not received.isdecimal() or len(received) > 5:
+        raise UsageError(f"{received!r} is no time to keep.", remedy="Say keep, on-reading, or a number of days.")
+    return int(received)
+
+
 def named(home: Home, name: str) -> BondView:
     """The bond of that name.
 

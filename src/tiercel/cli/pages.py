@@ -57,7 +57,7 @@ def letter(view: OpenLetterView) -> Iterator[str]:
     if about.subject:
         yield output.strong(output.plain(about.subject))
         yield ""
-    yield body(view.body)
+    yield body(view.body) if view.burnt_at is None else f"(burnt here on {date(view.burnt_at)}: bond retention)"
     if view.enclosures:
         yield ""
         yield "Enclosed:"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Finding,
         LetterView,
         OpenLetterView,
+        RetentionView,
         SyncReport,
         WayView,
         WordsView,
@@ -53,6 +54,12 @@ def carrier(view: CarrierView) -> Shape:
         "bonds": list(view.bonds),
         "trouble": view.trouble,
     }
+
+
+def retention(view: RetentionView) -> Shape:
+    """How long text is kept."""
+    received: str | int = {None: "keep", 0: "on-reading"}.get(view.received_days, view.received_days or 0)
+    return {"bond": view.bond, "sent": view.sent, "received": received}
 
 
 def bond(view: BondView) -> Shape:
@@ -101,6 +108,7 @@ def opened(view: OpenLetterView) -> Shape:
     return {
         **letter(view.letter),
         "body": view.body,
+        "burnt_at": time(view.burnt_at),
         "place": view.place,
         "dated": view.dated,
         "reply_to": view.reply_to,

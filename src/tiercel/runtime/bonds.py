@@ -6,7 +6,7 @@ from tiercel.bond.invitation import decode_invitation, encode_invitation
 from tiercel.bond.pairing import accept as accept_invitation
 from tiercel.bond.pairing import invite as make_invitation
 from tiercel.delivery.states import Event
-from tiercel.errors import NameTaken, StateForbids, TwoAnswers, WordsNotReady
+from tiercel.errors import NameTaken, StateForbids, TwoAnswers, UsageError, WordsNotReady
 from tiercel.limits import DAY_MS, ID_BYTES
 from tiercel.parcel.epochs import epoch_of
 from tiercel.vault import bonds as rows
@@ -16,8 +16,9 @@ from tiercel.vault.bonds import Bond, Pairing
 from . import way
 from .home import Home
 from .names import check_name
-from .views import BondView, ReaderView, WordsView
+from .views import BondView, ReaderView, RetentionView, WordsView
 
+RETENTION_DAYS_MAX = 36_500
 TWO_ANSWERS = "two answers came: refuse, and invite anew"
 
 
@@ -185,6 +186,27 @@ def end(home: Home, name: str) -> BondView:
         hold_open_letters(home, bond)
         way.service_letter(home, bond, letters.END)
     return view(home, home.bond(name))
+
+
+def retention(home: Home, name: str) -> RetentionView:
+    """How long the text of a bond's letters is kept here; keeping is the default."""
+    bond = home.bond(name)
+    return RetentionView(bond.name, "until-receipt" if bond.burn_sent else "keep", bond.burn_read_days)
+
+
+def set_retention(home: Home, name: str, view: RetentionView) -> RetentionView:
+    """Decide how long text is kept; what the new rule ends is burnt with the next sync.
+
+    Raises:
+        UsageError: A number of days below 0 or above 36,500.
+    """
+    if view.received_days is not None and not 0 <= view.received_days <= RETENTION_DAYS_MAX:
+        raise UsageError(f"Text can be kept 0 to {RETENTION_DAYS_MAX:,} days after reading, or for good.")
+    with home.vault.transaction():
+        bond = home.bond(name)
+        burn_sent = int(view.sent == "until-receipt")
+        rows.change_bond(home.vault, bond.id, burn_sent=burn_sent, burn_read_days=view.received_days)
+    return retention(home, name)
 
 
 def hold_open_letters(home: Home, bond: Bond) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tiercel.delivery.schedule import ask_recall_again
 from tiercel.delivery.states import Event
-from tiercel.limits import DAY_MS, GENERATION_KEPT_DAYS, PREKEY_KEPT_DAYS, UNCLAIMED_KEPT_DAYS
-from tiercel.parcel.epochs import epoch_of
+from tiercel.limits import DAY_MS, EPOCH_DAYS, GENERATION_KEPT_DAYS, PREKEY_KEPT_DAYS, UNCLAIMED_KEPT_DAYS
 from tiercel.vault import bonds, bundles, letters, notes, prekeys
+from tiercel.vault.bonds import Bond
 
 from . import keyring, way
 from .home import Home
@@ -37,11 +37,30 @@ def repeat_recalls(home: Home) -> None:
 
 def after_sync(home: Home) -> None:
     """Delete what time has ended, and make the deletion true on disk."""
+    _burn(home)
     if not home.clock_doubtful:
         _delete_by_time(home)
     home.remove_doomed()
     home.vault.forget()
     home.vault.mark()
+
+
+def _burn(home: Home) -> None:
+    """End the text of letters as each bond's retention rule says; ids, receipts and the chain are kept."""
+    now = home.clock.now_ms()
+    with home.vault.transaction():
+        for bond in bonds.all_bonds(home.vault):
+            for letter in letters.burnable(home.vault, bond.id, _read_before(home, bond, now), bool(bond.burn_sent)):
+                home.doomed.update(letters.burn(home.vault, letter))
+                letters.change_letter(home.vault, letter.id, burnt_at=now)
+                letters.add_event(home.vault, letter.id, now, "burnt here, as the retention rule says")
+
+
+def _read_before(home: Home, bond: Bond, now: int) -> int | None:
+    days = bond.burn_read_days
+    if days is None or (days and home.clock_doubtful):
+        return None
+    return now - days * DAY_MS
 
 
 def _delete_by_time(home: Home) -> None:
@@ -50,8 +69,9 @@ def _delete_by_time(home: Home) -> None:
     with home.vault.transaction():
         for bond in bonds.all_bonds(home.vault):
             keyring.forget_epochs(home.vault, bond, now)
-        heard = [bond for bond in bonds.all_bonds(home.vault) if bond.state in ("bonded", "ended")]
-        if all(bond.newest_heard >= epoch_of(now) - 1 for bond in heard):
-            prekeys.expire_ours(home.vault, now // DAY_MS - PREKEY_KEPT_DAYS, now - PREKEY_KEPT_DAYS * DAY_MS)
-            bonds.drop_old_roots(home.vault, now - GENERATION_KEPT_DAYS * DAY_MS)
+            agreed = min(now, (bond.newest_heard + 1) * EPOCH_DAYS * DAY_MS)
+            prekeys.expire_ours(
+                home.vault, bond.id, agreed // DAY_MS - PREKEY_KEPT_DAYS, agreed - PREKEY_KEPT_DAYS * DAY_MS
+            )
+            bonds.drop_old_roots(home.vault, bond.id, agreed - GENERATION_KEPT_DAYS * DAY_MS)
         home.doomed.update(bundles.drop_unclaimed(home.vault, now - UNCLAIMED_KEPT_DAYS * DAY_MS))

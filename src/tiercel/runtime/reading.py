@@ -66,6 +66,7 @@ def read(home: Home, letter_id: str, peek: bool = False, receipt: bool = False) 
             EnclosureView(item.n, item.name, item.size, item.file is not None)
             for item in rows.enclosures_of(home.vault, letter.id)
         ),
+        burnt_at=letter.burnt_at,
     )
 
 

@@ -68,6 +68,19 @@ class EnclosureView:
 
 
 @dataclass(frozen=True)
+class RetentionView:
+    """How long the text of a bond's letters is kept here.
+
+    ``sent``: keep, until-receipt. ``received_days``: None keeps it; 0 burns it with the sync after reading; n so many
+    days after reading.
+    """
+
+    bond: str
+    sent: str
+    received_days: int | None
+
+
+@dataclass(frozen=True)
 class LetterView:
     """A letter in a list. ``direction`` out or in; ``number`` per direction, None for drafts."""
 
@@ -87,7 +100,7 @@ class LetterView:
 
 @dataclass(frozen=True)
 class OpenLetterView:
-    """A letter opened for reading."""
+    """A letter opened for reading. ``burnt_at``: when the retention rule ended its text, if it did."""
 
     letter: LetterView
     body: str
@@ -95,6 +108,7 @@ class OpenLetterView:
     dated: str | None
     reply_to: str | None
     enclosures: tuple[EnclosureView, ...]
+    burnt_at: int | None = None
 
 
 @dataclass(frozen=True)

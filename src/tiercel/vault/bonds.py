@@ -29,6 +29,8 @@ class Bond:
     newest_heard: int
     newest_sent: int
     service_at: int | None
+    burn_sent: int
+    burn_read_days: int | None
 
     @property
     def their_direction(self) -> int:
@@ -157,10 +159,11 @@ def advance_root(vault: Vault, root: Root, epoch: int, secret: bytes) -> None:
     )  # fmt: skip
 
 
-def drop_old_roots(vault: Vault, superseded_before_ms: int) -> bool:
-    """Delete generations superseded before an instant; say whether any was."""
-    vault.run("DELETE FROM roots WHERE standing = 'superseded' AND since_at < ?", superseded_before_ms)
-    return bool(vault.db.changes() > 0)
+def drop_old_roots(vault: Vault, bond: int, superseded_before_ms: int) -> None:
+    """Delete generations of a bond superseded before an instant."""
+    vault.run(
+        "DELETE FROM roots WHERE bond = ? AND standing = 'superseded' AND since_at < ?", bond, superseded_before_ms
+    )
 
 
 # -- readers and warnings ------------------------------------------------------------------------------

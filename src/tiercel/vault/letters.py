@@ -38,6 +38,7 @@ class Letter:
     receipt_secret: bytes | None = field(repr=False)
     receipt_at: int | None
     recall_at: int | None
+    burnt_at: int | None
     weaker: int
     seals: int
     carried_root: int | None
@@ -104,7 +105,25 @@ def burn(vault: Vault, letter: Letter) -> list[str]:
     change_letter(vault, letter.id, body="", subject=None, place=None, dated=None)
     files = [row[0] for row in vault.all("SELECT file FROM enclosures WHERE letter = ?", letter.id) if row[0]]
     vault.run("DELETE FROM enclosures WHERE letter = ?", letter.id)
+    for file in files:  # known as taken, so that a copy on some road is not gathered again
+        vault.run(
+            "UPDATE bundles_in SET standing = 'spent', file = NULL WHERE file = ?1"
+            " AND NOT EXISTS (SELECT 1 FROM enclosures WHERE file = ?1)",
+            file,
+        )
     return files
+
+
+def burnable(vault: Vault, bond: int, read_before_ms: int | None, sent: bool) -> list[Letter]:
+    """Letters whose text the retention rule of a bond ends: theirs read before an instant, ours with a receipt."""
+    conditions = []
+    if read_before_ms is not None:
+        conditions.append(f"(direction = 'in' AND read_at <= {int(read_before_ms)})")
+    if sent:
+        conditions.append("(direction = 'out' AND state IN ('arrived', 'read', 'answered'))")
+    if not conditions:
+        return []
+    return letters_where(vault, f"bond = ? AND kind = 0 AND burnt_at IS NULL AND ({' OR '.join(conditions)})", bond)
 
 
 # -- enclosures --------------------------------------------------------------------------------------

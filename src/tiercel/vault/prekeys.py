@@ -99,19 +99,18 @@ def newest_last_resort(vault: Vault, bond: int) -> OurPrekey | None:
     return select_one(vault, OurPrekey, "prekeys_ours", where, bond)
 
 
-def expire_ours(vault: Vault, one_time_before_day: int, superseded_before_ms: int) -> bool:
-    """Delete secrets past their keeping, leaving tombstones; say whether any was."""
+def expire_ours(vault: Vault, bond: int, one_time_before_day: int, superseded_before_ms: int) -> None:
+    """Delete secrets past their keeping, leaving tombstones."""
     dead = (
-        "(kind = 'one-time' AND made_day < ?) OR (kind = 'last-resort' AND superseded_at IS NOT NULL"
-        " AND superseded_at < ?)"
+        "bond = ? AND ((kind = 'one-time' AND made_day < ?)"
+        " OR (kind = 'last-resort' AND superseded_at IS NOT NULL AND superseded_at < ?))"
     )
     vault.run(
         "INSERT OR IGNORE INTO prekeys_spent (bond, pid, letter)"
         f" SELECT bond, pid, NULL FROM prekeys_ours WHERE {dead}",
-        one_time_before_day, superseded_before_ms,
+        bond, one_time_before_day, superseded_before_ms,
     )  # fmt: skip
-    vault.run(f"DELETE FROM prekeys_ours WHERE {dead}", one_time_before_day, superseded_before_ms)
-    return bool(vault.db.changes() > 0)
+    vault.run(f"DELETE FROM prekeys_ours WHERE {dead}", bond, one_time_before_day, superseded_before_ms)
 
 
 # -- theirs ------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ WORDS_SHAPE = {
     "readers": {"words": None, "list": [{"side": "us", "kind": "device", "since": "2024-05-07T01:02:03Z"}]},
 }
 OPEN_SHAPE = {
-    **LETTER_SHAPE, "body": "Dear Bo,\r\n", "place": "Brno", "dated": "1. 5.", "reply_to": None,
+    **LETTER_SHAPE, "body": "Dear Bo,\r\n", "place": "Brno", "dated": "1. 5.", "reply_to": None, "burnt_at": None,
     "enclosures": [{"n": 1, "name": "a.jpg", "size": 2048}],
 }  # fmt: skip
 WAY_SHAPE = {
@@ -48,6 +48,7 @@ COMMANDS = [
     (["bond", "confirm", "Bo"], {**BOND_SHAPE, "state": "bonded", "confirmed": "both"}),
     (["bond", "refuse", "Bo"], {**BOND_SHAPE, "state": "refused"}),
     (["bond", "end", "Bo"], {**BOND_SHAPE, "state": "ended"}),
+    (["bond", "retention", "Bo", "--received", "30"], {"bond": "Bo", "sent": "keep", "received": 30}),
     (["write", "Bo", "--file", "-"], {"id": ID, "state": "accepted"}),
     (["send", "3jkq"], {"id": ID, "state": "accepted"}),
     (["recall", "3jkq"], {"id": ID, "state": "recalled"}),

@@ -30,7 +30,9 @@ CREATE TABLE bonds (            -- one row per correspondent; bonds share nothin
     previous       BLOB NOT NULL,      -- hash chain over our letters; 32 zero bytes before the first
     newest_heard   INTEGER NOT NULL,   -- newest parcel epoch heard from the other side
     newest_sent    INTEGER NOT NULL,   -- newest parcel epoch used; a sender never goes back
-    service_at     INTEGER             -- when the last service letter was made
+    service_at     INTEGER,            -- when the last service letter was made
+    burn_sent      INTEGER NOT NULL DEFAULT 0,  -- retention: text of ours is burnt once its receipt came
+    burn_read_days INTEGER             -- retention: text of theirs is burnt so many days after reading; NULL keeps it
 ) STRICT;
 
 CREATE TABLE bond_carriers (
@@ -136,6 +138,7 @@ CREATE TABLE letters (          -- letters, drafts, service letters, openings; i
     receipt_secret BLOB,
     receipt_at     INTEGER,     -- in: when the arrived receipt was last queued
     recall_at      INTEGER,     -- out: when a recall was asked; NULL when none is open
+    burnt_at       INTEGER,     -- the text and its enclosures are gone by the retention rule
     weaker         INTEGER NOT NULL DEFAULT 0,   -- sealed to a last-resort prekey
     seals          INTEGER NOT NULL DEFAULT 0,   -- out: how often it was sealed
     carried_root   INTEGER      -- out: the root generation that its only seal carried
