@@ -17,6 +17,7 @@ from tiercel.limits import KEY_BYTES, VAULT_BUSY_MS
 
 CIPHER = "chacha20"  # every page authenticated; a changed bit is found when the page is read
 _PLAIN_MAGIC = b"SQLite format 3\0"
+_ENCRYPTING_LAYER = "multipleciphers-"
 _MODE_WAL = "wal"
 _SETTINGS = (
     ("temp_store", 2),  # temporary tables and sorts in memory: sqlite3mc does not encrypt temporary files
@@ -83,7 +84,8 @@ def _give_key(db: apsw.Connection, key: bytes) -> None:
             answer = db.pragma("key", "raw:" + key.hex())
     except apsw.Error:
         pass  # its text and its trace quote the statement, which holds the key
-    if answer != "ok":
+    # With any other layer outermost the database is encrypted and its log is not.
+    if answer != "ok" or not (db.vfsname("main") or "").startswith(_ENCRYPTING_LAYER):
         raise VaultError("The vault's cipher could not be set.", remedy="Run `make setup` again.")
 
 
