@@ -54,27 +54,24 @@ def examined(session: Session, accept_old_copy: bool) -> tuple[list[Finding], Ti
 
     if not session.folder.exists():
         missing = VaultMissing()
-        return with_error(runtime_doctor.examine(session.folder, None), missing), missing
+        return with_error(runtime_doctor.examine(None), missing), missing
     try:
         with session.home() as home:
             if accept_old_copy:
                 runtime_doctor.accept_old_copy(home)
-            return runtime_doctor.examine(session.folder, home), None
+            return runtime_doctor.examine(home), None
     except UsageError:
         raise
     except TiercelError as error:
         if accept_old_copy:
             raise
-        found = runtime_doctor.examine(session.folder, None)
-        return with_error(found, error), error
+        return with_error(runtime_doctor.examine(None), error), error
 
 
 def with_error(found: Sequence[Finding], error: TiercelError) -> list[Finding]:
-    """The findings, with why the vault stayed closed where they do not say it."""
+    """The findings, with why the vault stayed closed."""
     from tiercel.runtime.views import Finding
 
-    if any(one.sentence == str(error) for one in found):
-        return list(found)
     return [Finding("vault", False, str(error), error.remedy), *found]
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import date
 from typing import Any
 
 import click
 
-NAME_CHARACTERS_MAX = 64
-# What leads a path, a shell or a program astray has no place in a name.
-_REFUSED = re.compile(r"""^[-._ ]|[/\\;:*?"<>|$`{}\[\]~#%^=!]| $""")
+from tiercel.errors import UsageError
+
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FIRST_DAY = date(1970, 1, 1)
 
@@ -39,12 +37,12 @@ class NewName(Text):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name in normal form, or a refusal that says which names there are."""
-        text = unicodedata.normalize("NFC", super().convert(value, param, ctx))
-        if not 1 <= len(text) <= NAME_CHARACTERS_MAX or not text.isprintable() or _REFUSED.search(text):
-            self.fail(
-                f"a name has 1 to {NAME_CHARACTERS_MAX} plain characters and begins with a letter or digit.", param, ctx
-            )
-        return text
+        from tiercel.runtime.names import check_name
+
+        try:
+            return check_name(super().convert(value, param, ctx))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 class KnownName(Text):
@@ -54,7 +52,9 @@ class KnownName(Text):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name in normal form."""
-        return unicodedata.normalize("NFC", super().convert(value, param, ctx))
+        from tiercel.runtime.names import same_name
+
+        return same_name(super().convert(value, param, ctx))
 
 
 class Day(click.ParamType[int]):

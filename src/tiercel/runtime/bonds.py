@@ -29,7 +29,7 @@ def invite(home: Home, name: str, via: str) -> str:
         NameTaken: A bond of that name exists.
         NameUnknown: There is no such carrier.
     """
-    carrier = home.carrier(check_name(via))
+    carrier = home.carrier(via)
     base_epoch = epoch_of(home.clock.now_ms())
     state, invitation = make_invitation(home.entropy, base_epoch)
     with home.vault.transaction():
@@ -50,7 +50,7 @@ def accept(home: Home, text: str, name: str, via: str) -> BondView:
         StateForbids: This invitation was accepted here before, or made here.
     """
     invitation = decode_invitation(text)
-    carrier = home.carrier(check_name(via))
+    carrier = home.carrier(via)
     state, message = accept_invitation(invitation, home.entropy)
     with home.vault.transaction():
         for other in rows.all_bonds(home.vault):
@@ -69,7 +69,8 @@ def accept(home: Home, text: str, name: str, via: str) -> BondView:
 
 
 def _add(home: Home, name: str, direction: int, base_epoch: int) -> Bond:
-    if rows.bond_named(home.vault, check_name(name)):
+    name = check_name(name)
+    if rows.bond_named(home.vault, name):
         raise NameTaken(f"There is already a bond called {name}.", remedy="Choose another name.")
     now = home.clock.now_ms()
     bond = rows.add_bond(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from tiercel.errors import CarrierError, TiercelError
 from tiercel.limits import ID_BYTES
@@ -14,11 +13,10 @@ from .home import Home
 from .views import Finding
 
 
-def examine(folder: Path, home: Home | None) -> list[Finding]:
+def examine(home: Home | None) -> list[Finding]:
     """Everything that can be looked at, well or not. ``home`` is None when the vault could not be opened."""
     found = [_libraries()]
     if home is None:
-        found.append(_folder(folder))
         return found
     found += [_vault(home), _copy(home), _deletion(home), _clock(home), _files(home)]
     found += [_carrier(home, row) for row in roads.all_carriers(home.vault)] or [
@@ -38,10 +36,6 @@ def _libraries() -> Finding:
         return Finding("libraries", False, str(error), error.remedy)
     version = ".".join(map(str, sys.version_info[:3]))
     return Finding("libraries", True, f"Python {version} and the one suite are there and work.")
-
-
-def _folder(folder: Path) -> Finding:
-    return Finding("vault", False, f"The vault in {folder} could not be opened.", "See the message above.")
 
 
 def _vault(home: Home) -> Finding:

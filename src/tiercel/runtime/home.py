@@ -16,6 +16,7 @@ from tiercel.vault.roads import CarrierRow
 from tiercel.vault.store import Vault
 
 from .clock import SystemClock, SystemEntropy
+from .names import same_name
 
 Opener = Callable[[CarrierRow], Carrier]
 _HOUR_MS = 3_600_000
@@ -76,7 +77,7 @@ class Home:
         Raises:
             NameUnknown: There is none.
         """
-        found = bonds.bond_named(self.vault, name)
+        found = bonds.bond_named(self.vault, same_name(name))
         if found is None:
             raise NameUnknown(f"There is no bond called {name}.", remedy="`tiercel bond list` shows yours.")
         return found
@@ -87,7 +88,7 @@ class Home:
         Raises:
             NameUnknown: There is none.
         """
-        found = roads.carrier_named(self.vault, name)
+        found = roads.carrier_named(self.vault, same_name(name))
         if found is None:
             raise NameUnknown(f"There is no carrier called {name}.", remedy="`tiercel carrier list` shows yours.")
         return found

@@ -1,24 +1,32 @@
-"""Names that people give to bonds and carriers: labels on a screen, never part of a path or an identifier."""
+"""Names that people give to bonds, carriers and themselves: labels on a screen, no path, no code, no option."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from tiercel.errors import UsageError
 
-NAME_LENGTH_MAX = 64
+NAME_CHARACTERS_MAX = 64
+# What leads a path, a shell or a program astray has no place in a name.
+_REFUSED = re.compile(r"""^[-._ ]|[/\\;:*?"<>|$`{}\[\]~#%^=!]| $""")
+
+
+def same_name(name: str) -> str:
+    """A name in the one form in which names are kept and looked up."""
+    return unicodedata.normalize("NFC", name)
 
 
 def check_name(name: str) -> str:
-    """Refuse a name that could not be shown or typed safely.
+    """The name as it is kept.
 
     Raises:
-        UsageError: Empty, too long, with control or direction characters, or with spaces at an end.
+        UsageError: Empty, too long, not printable, or with characters that a shell or a path takes for its own.
     """
-    bad = any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in name)
-    if not name or name != name.strip() or len(name) > NAME_LENGTH_MAX or bad or name.startswith("-"):
+    kept = same_name(name)
+    if not 1 <= len(kept) <= NAME_CHARACTERS_MAX or not kept.isprintable() or _REFUSED.search(kept):
         raise UsageError(
-            f"A name has 1 to {NAME_LENGTH_MAX} plain characters and does not begin with a dash or a space.",
+            f"A name has 1 to {NAME_CHARACTERS_MAX} plain characters and begins with a letter or digit.",
             remedy="Choose a simpler name.",
         )
-    return name
+    return kept

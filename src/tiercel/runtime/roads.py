@@ -22,7 +22,7 @@ def add_folder(home: Home, name: str, path: str) -> CarrierView:
     """
     from tiercel.carriers.registry import open_carrier
 
-    check_name(name)
+    name = check_name(name)
     place = os.path.abspath(os.path.expanduser(path))
     open_carrier("folder", {"path": place}).check()
     if os.path.realpath(place).startswith(os.path.realpath(home.vault.folder) + os.sep):

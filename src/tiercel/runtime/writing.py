@@ -51,18 +51,25 @@ def write(home: Home, draft: Draft, send: bool = True, progress: Progress = no_p
     try:
         with home.vault.transaction():
             letter = _store(home, bond, draft, reply_to, enclosed)
-            ready = bonds.bond_by_id(home.vault, bond.id).state == "bonded"
+            state = bonds.bond_by_id(home.vault, bond.id).state
+            ready = state == "bonded"
             if send and ready:
                 _accept(home, letter)
     except TiercelError:
         _remove(home, enclosed)
         raise
     if send and not ready:
-        raise NotBonded(
-            f"The bond with {bond.name} is not bonded yet; your letter is kept as draft {to_base32(letter.id)}.",
-            remedy="Sync on both sides, compare the six words, confirm on both, then `tiercel send` it.",
-        )
+        raise _not_bonded(bond, state, f"your letter is kept as draft {to_base32(letter.id)}")
     return view(home, _again(home, letter))
+
+
+def _not_bonded(bond: Bond, state: str, kept: str) -> NotBonded:
+    if state in ("refused", "ended"):
+        return NotBonded(f"The bond with {bond.name} is {state}; {kept}.", remedy="Only a new bond can carry it.")
+    return NotBonded(
+        f"The bond with {bond.name} is not confirmed by both yet; {kept}.",
+        remedy="Sync on both sides, compare the six words, confirm on both, then `tiercel send` it.",
+    )
 
 
 def send(home: Home, letter_id: str) -> LetterView:
@@ -78,7 +85,7 @@ def send(home: Home, letter_id: str) -> LetterView:
         if letter.direction != "out" or letter.state not in (State.DRAFT.value, State.HELD.value):
             raise StateForbids(f"This letter is {letter.state}; there is nothing to send.")
         if bond.state != "bonded":
-            raise NotBonded(f"The bond with {bond.name} is {bond.state}, not bonded; the letter is kept as it is.")
+            raise _not_bonded(bond, bond.state, "the letter is kept as it is")
         if letter.deadline_day is not None and letter.deadline_day * DAY_MS + DAY_MS <= home.clock.now_ms():
             raise StateForbids("The deadline of this letter has passed; it was not sent.", remedy="Write it anew.")
         _accept(home, letter)

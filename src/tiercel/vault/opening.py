@@ -27,14 +27,17 @@ def connected(folder: Path, key: bytes) -> Iterator[apsw.Connection]:
         with converted():
             db = database.connect(folder / layout.DATABASE, key)
             yield db
-    except BaseException as error:
-        errno = db.system_errno if db else 0
+    except apsw.Error as error:
+        ours = from_sqlite(error, db.system_errno if db else 0)
         if db:
             db.close()
-        ours = from_sqlite(error, errno) if isinstance(error, apsw.Error) else None
         if ours is None:
             raise
         raise ours from error
+    except BaseException:
+        if db:
+            db.close()
+        raise
 
 
 def fill(db: apsw.Connection, vault_id: bytes, steps: Sequence[str]) -> None:
