@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -340,3 +341,15 @@ def collide(key_a: bytes, key_b: bytes, aad: bytes) -> bytes:
             if high <= c1 < 2 * high and high <= c2 < 2 * high:
                 return b"".join((c % high).to_bytes(16, "little") for c in (c1, c2)) + tag.to_bytes(16, "little")
     raise AssertionError("no collision found")
+
+
+def test_two_threads_can_unlock_at_once() -> None:
+    """With more than one lane OpenSSL's Argon2id waits for itself for ever when two threads ask at the same moment."""
+    header, key = new_header(WORD, SeededEntropy("lanes"), KdfParameters(8192, 2, 4))
+    found: list[bytes] = []
+    threads = [threading.Thread(target=lambda: found.append(unlock(header, WORD)), daemon=True) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert found == [key] * 4
