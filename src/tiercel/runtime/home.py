@@ -12,6 +12,7 @@ from tiercel.errors import NameUnknown
 from tiercel.ports import Carrier, Clock, Entropy
 from tiercel.vault import bonds, letters, roads, settings
 from tiercel.vault.keys import DEFAULT_KDF, KdfParameters
+from tiercel.vault.marker import default_state_dir
 from tiercel.vault.roads import CarrierRow
 from tiercel.vault.store import Vault
 
@@ -113,10 +114,8 @@ class Home:
         self.close()
 
 
-def state_dir() -> Path:
-    """Where this machine remembers how far each vault had come, outside the vault itself."""
-    base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "tiercel"
+def _state_dir() -> Path:
+    return default_state_dir(os.environ, Path.home())
 
 
 def create_home(folder: Path, passphrase: str, name: str | None = None, kdf: KdfParameters = DEFAULT_KDF) -> Home:
@@ -130,7 +129,7 @@ def create_home(folder: Path, passphrase: str, name: str | None = None, kdf: Kdf
 
     require_suite()
     entropy = SystemEntropy()
-    vault = Vault.create(folder, passphrase, entropy, kdf=kdf, state_dir=state_dir())
+    vault = Vault.create(folder, passphrase, entropy, kdf=kdf, state_dir=_state_dir())
     if name:
         with vault.transaction():
             settings.put(vault, "owner", name)
@@ -147,4 +146,4 @@ def open_home(folder: Path, passphrase: str) -> Home:
 
     require_suite()
     entropy = SystemEntropy()
-    return Home(Vault.open(folder, passphrase, entropy, state_dir=state_dir()), SystemClock(), entropy)
+    return Home(Vault.open(folder, passphrase, entropy, state_dir=_state_dir()), SystemClock(), entropy)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from tiercel.delivery.schedule import ask_recall_again
 from tiercel.delivery.states import Event
 from tiercel.limits import DAY_MS, EPOCH_DAYS, GENERATION_KEPT_DAYS, PREKEY_KEPT_DAYS, UNCLAIMED_KEPT_DAYS
-from tiercel.vault import bonds, bundles, letters, notes, prekeys
+from tiercel.vault import bonds, bundles, files, letters, notes, prekeys
 from tiercel.vault.bonds import Bond
+from tiercel.vault.files import sweep
 
 from . import keyring, way
 from .home import Home
@@ -40,7 +41,10 @@ def after_sync(home: Home) -> None:
     _burn(home)
     if not home.clock_doubtful:
         _delete_by_time(home)
+        sweep(home.vault.enclosures, letters.enclosure_files(home.vault), home.clock.now_ms() - DAY_MS)
     home.remove_doomed()
+    day_ago = home.clock.now_ms() - DAY_MS
+    files.sweep(home.vault.enclosures, letters.enclosure_files(home.vault), day_ago)
     home.vault.forget()
     home.vault.mark()
 
