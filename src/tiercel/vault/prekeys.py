@@ -55,9 +55,13 @@ def pid_in_other_bond(vault: Vault, bond: int, pid: bytes) -> bool:
 
 
 def spend_ours(vault: Vault, prekey: OurPrekey, letter: bytes) -> None:
-    """Destroy a one-time secret with the letter it opened; last-resort ones live on. Source: spec/sealing.md 6."""
-    insert(vault, "prekeys_spent", or_ignore=True, bond=prekey.bond, pid=prekey.pid, letter=letter)
+    """Destroy a one-time secret with the letter it opened. Source: spec/sealing.md 6.
+
+    A last-resort key lives on and gets no tombstone that names a letter: once it has died by time, a letter sealed to
+    it is not a duplicate of the first one it opened.
+    """
     if prekey.kind != LAST_RESORT:
+        insert(vault, "prekeys_spent", or_ignore=True, bond=prekey.bond, pid=prekey.pid, letter=letter)
         vault.run("DELETE FROM prekeys_ours WHERE bond = ? AND pid = ?", prekey.bond, prekey.pid)
 
 
@@ -68,18 +72,18 @@ def spent_letter(vault: Vault, bond: int, pid: bytes) -> tuple[bool, bytes | Non
 
 
 def ack_gifts(vault: Vault, bond: int, letter: bytes, now_ms: int) -> None:
-    """A letter's receipt came: its gifts are held by the other side; an older last-resort key is superseded."""
+    """A letter's receipt came: its gifts are held by the other side; every older last-resort key is superseded.
+
+    Also one whose own letter was never acknowledged: the other side takes no key older than the one it holds.
+    """
     vault.run(
         "UPDATE prekeys_ours SET acked_at = ? WHERE bond = ? AND letter = ? AND acked_at IS NULL", now_ms, bond, letter
     )
-    if vault.one(
-        "SELECT 1 FROM prekeys_ours WHERE bond = ? AND letter = ? AND kind = 'last-resort' LIMIT 1", bond, letter
-    ):
-        vault.run(
-            "UPDATE prekeys_ours SET superseded_at = ? WHERE bond = ? AND kind = 'last-resort'"
-            " AND letter IS NOT ? AND acked_at IS NOT NULL AND superseded_at IS NULL",
-            now_ms, bond, letter,
-        )  # fmt: skip
+    vault.run(
+        "UPDATE prekeys_ours SET superseded_at = ?1 WHERE bond = ?2 AND kind = 'last-resort' AND superseded_at IS NULL"
+        " AND rowid < (SELECT max(rowid) FROM prekeys_ours WHERE bond = ?2 AND letter = ?3 AND kind = 'last-resort')",
+        now_ms, bond, letter,
+    )  # fmt: skip
 
 
 def stock(vault: Vault, bond: int, usable_from_day: int) -> tuple[int, int]:
