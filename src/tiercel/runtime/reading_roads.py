@@ -23,6 +23,7 @@ from tiercel.errors import (
 )
 from tiercel.parcel.box import Kind, NoteBox, Symbols, open_parcel
 from tiercel.parcel.epochs import ParcelKeys
+from tiercel.parcel.symbols import layout_of
 from tiercel.parcel.tags import recognise
 from tiercel.ports import Listed, Profile
 from tiercel.vault import bonds, bundles, notes, roads
@@ -68,6 +69,7 @@ class Reader:
             CarrierError, VaultError, LimitError: The road or the disk failed; what was noted is kept.
         """
         try:
+            self._resume()
             while self._pass():
                 pass
             self._note_spools()
@@ -206,6 +208,16 @@ class Reader:
         self.held_back.clear()
         for key in list(self.spools):
             self._finish(key)
+
+    def _resume(self) -> None:
+        """An enclosure whose last parcel was noted before a crash is not sent again: it is finished now."""
+        for bond_id in roads.bonds_on(self.home.vault, self.road.row.id):
+            for row in bundles.gathering(self.home.vault, bond_id):
+                if row.kind == Kind.ENCLOSURE and row.tally and not missing_groups(self.home, row):
+                    bond = bonds.bond_by_id(self.home.vault, bond_id)
+                    box = Symbols(Kind.ENCLOSURE, row.hash, row.length, layout_of(row.length), (), b"")
+                    self.spools[bond_id, row.hash] = EnclosureSpool(self.home, bond, box)
+                    self._finish((bond_id, row.hash))
 
     def _finish(self, key: tuple[int, bytes]) -> None:
         spool = self.spools[key]

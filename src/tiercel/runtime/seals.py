@@ -44,7 +44,8 @@ def seal_waiting(home: Home) -> None:
             continue
         _drop_stale(home, bond)
         for letter in way.open_letters(home, bond.id):
-            if not any(bundle.kind == ParcelKind.LETTER for bundle in bundles.out_of_letter(home.vault, letter.id)):
+            sealed = any(bundle.kind == ParcelKind.LETTER for bundle in bundles.out_of_letter(home.vault, letter.id))
+            if not sealed and letter.recall_at is None:  # what was asked back is not sent after the asking
                 _seal(home, bond.id, letter)
 
 

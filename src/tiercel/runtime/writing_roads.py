@@ -84,6 +84,7 @@ def _put_pairing(home: Home, road: RoadAt, bond: Bond) -> None:
     for handed in bundles.handed_of(home.vault, road.row.id, digest):
         if handed.name in road.present:
             return
+        road.carrier.remove(handed.name)  # what a killed visit left half written has no other owner
         with home.vault.transaction():
             bundles.drop_handed(home.vault, handed.carrier, handed.name)
     layout, profile = layout_of(len(message)), road.carrier.road.profiles[0]
@@ -108,6 +109,8 @@ def _put_bundle(home: Home, road: RoadAt, bundle: BundleOut, keys: ParcelKeys, p
     rows = bundles.handed_of(home.vault, road.row.id, bundle.hash)
     if not any(row.name in road.present or not row.put for row in rows):
         with home.vault.transaction():
+            if bundles.out_by_hash(home.vault, bundle.hash) is None:
+                return  # recalled meanwhile, because nothing of it had left: nothing may leave now
             planning.drop_vanished(home, road, bundle)
             planning.plan_pass(home, road, bundle, layout)
         rows = bundles.handed_of(home.vault, road.row.id, bundle.hash)

@@ -1,0 +1,112 @@
+"""What went wrong when a process was killed or two ran at once: one test for each thing found."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from people import bonded, exchange
+from tiercel.limits import DAY_MS
+from tiercel.runtime import bonds, reading, reading_roads, syncing, writing, writing_roads
+from tiercel.runtime.home import Home
+from tiercel.runtime.planning import RoadAt
+from tiercel.vault import bundles
+
+
+def test_a_letter_that_was_asked_back_is_not_sealed_again(tmp_path: Path) -> None:
+    """The recall dropped the seal, and the next visit took a fresh key and sent the letter anew."""
+    ada, bo = bonded(tmp_path)
+    letter = ada.write("Do not read this.")
+    ada.sync()
+    bo.sync()
+    writing.recall(ada.home, letter)
+    ada.sync()
+    assert not ada.home.vault.all("SELECT 1 FROM bundles_out JOIN letters ON id = letter WHERE letters.kind = 0")
+    exchange(bo, ada)
+    assert ada.state(letter) == "returned" and not reading.letters(bo.home)
+
+
+def test_a_letter_recalled_while_a_visit_runs_does_not_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The visit had listed the letter, the recall found nothing on the roads, and the visit then put it there."""
+    ada, bo = bonded(tmp_path)
+    letter = ada.write("Not this one.")
+    whole = bundles.out_of_bond
+
+    def recalled_now(vault: object, bond: int) -> list[bundles.BundleOut]:
+        found = whole(ada.home.vault, bond)
+        monkeypatch.setattr(bundles, "out_of_bond", whole)
+        assert writing.recall(ada.home, letter).state == "recalled"
+        return found
+
+    monkeypatch.setattr(writing_roads.bundles, "out_of_bond", recalled_now)
+    assert ada.sync().put == 0
+    exchange(bo, ada)
+    assert ada.state(letter) == "recalled" and not reading.letters(bo.home)
+
+
+def test_an_enclosure_cut_off_between_its_note_and_its_hash_is_not_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All its parcels were off the road, and only a whole second pass made anybody look at the file."""
+    ada, bo = bonded(tmp_path)
+    enclosed = tmp_path / "plan.bin"
+    enclosed.write_bytes(os.urandom(3 << 20))
+    letter = ada.write("Here is the plan.", enclosures=(enclosed,))
+    ada.sync()
+
+    class Killed(BaseException): ...
+
+    def killed(_self: object, _key: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reading_roads.Reader, "_finish", killed)
+        with pytest.raises(Killed):
+            syncing.sync(bo.home)
+    bo.reopen().sync()
+    assert reading.read(bo.home, letter).enclosures[0].whole
+    bo.sync()
+    ada.sync()
+    assert ada.state(letter) == "arrived"
+
+
+def test_what_a_killed_write_left_in_the_vault_is_swept_after_a_day(tmp_path: Path) -> None:
+    """An enclosure sealed for a letter that was never stored took room for ever."""
+    ada, bo = bonded(tmp_path)
+    enclosed = tmp_path / "kept.bin"
+    enclosed.write_bytes(b"kept" * 1000)
+    letter = ada.write("With a file.", enclosures=(enclosed,))
+    orphan, fresh, foreign = (ada.home.vault.enclosures / name for name in ("ab" * 16, "cd" * 16, "notes.txt"))
+    for path in (orphan, fresh, foreign):
+        path.write_bytes(b"left over")
+    now = ada.clock.now_ms() / 1000
+    for path in ada.home.vault.enclosures.iterdir():
+        os.utime(path, (now - 3 * DAY_MS / 1000,) * 2)
+    os.utime(fresh, (now, now))
+    ada.sync()
+    assert not orphan.exists() and fresh.exists() and foreign.exists()
+    exchange(bo, ada)
+    assert reading.save_enclosure(bo.home, letter, 1, tmp_path)[1] == 4000
+
+
+def test_half_a_pairing_parcel_does_not_stay_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next visit forgot the name of what a killed one was writing, so that nobody ever took it away."""
+    from people import ada_and_bo
+
+    ada, bo = ada_and_bo(tmp_path)
+    bonds.accept(bo.home, bonds.invite(ada.home, "bo", "post"), "ada", "post")
+
+    class Killed(BaseException): ...
+
+    def killed(_home: Home, road: RoadAt, parcels: list[tuple[bundles.Handed, bytearray]]) -> None:
+        (tmp_path / "post" / (parcels[0][0].name + ".part")).write_bytes(b"half")
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writing_roads, "_put", killed)
+        with pytest.raises(Killed):
+            syncing.sync(bo.home)
+    exchange(bo, ada, bo)
+    assert not list((tmp_path / "post").glob("*.part"))
