@@ -76,7 +76,7 @@ def _answers(home: Home, bond: Bond, record: LetterRecord) -> None:
     answered = letters.letter_by_id(home.vault, record.reply_to)
     if answered is not None and answered.bond == bond.id and answered.direction == "out":
         way.happened(home, answered, Event.REPLY_CAME, "answered")
-        way.stop_sending(home, answered)
+        way.confirmed(home, answered, whole=False)
 
 
 def _serve(home: Home, bond: Bond, record: LetterRecord) -> None:

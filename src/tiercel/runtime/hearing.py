@@ -10,7 +10,7 @@ from tiercel.parcel.box import Kind
 from tiercel.parcel.note import Note, Receipt, ReceiptKind, Reply, Want, decode_note
 from tiercel.parcel.symbols import layout_of
 from tiercel.sealing.envelope import receipt_proof
-from tiercel.vault import bonds, bundles, letters, notes, prekeys
+from tiercel.vault import bundles, letters, notes
 from tiercel.vault.bonds import Bond
 from tiercel.vault.letters import Letter
 
@@ -60,20 +60,9 @@ def _receipt(home: Home, bond: Bond, receipt: Receipt) -> None:
         return
     if way.happened(home, letter, event, what) is None:
         return
-    _confirmed(home, bond, letter, receipt.kind)
-
-
-def _confirmed(home: Home, bond: Bond, letter: Letter, kind: ReceiptKind) -> None:
-    """The other side has the letter: stop sending, count its gifts as held, switch to the root it carried."""
-    now = home.clock.now_ms()
-    if letter.arrived_at is None:
-        letters.change_letter(home.vault, letter.id, arrived_at=now)
-    if kind == ReceiptKind.READ:
-        letters.change_letter(home.vault, letter.id, read_at=now)
-    way.stop_sending(home, letter)
-    prekeys.ack_gifts(home.vault, bond.id, letter.id, now)
-    if letter.carried_root is not None:
-        bonds.take_generation(home.vault, bond.id, bond.direction, letter.carried_root, now)
+    if receipt.kind == ReceiptKind.READ:
+        letters.change_letter(home.vault, letter.id, read_at=home.clock.now_ms())
+    way.confirmed(home, letter, whole=receipt.kind == ReceiptKind.ARRIVED)
 
 
 def _transport(home: Home, bond: Bond, note: Note, road: RoadAt) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tiercel.delivery.states import UNDER_WAY, Event, State, after
 from tiercel.limits import ID_BYTES
-from tiercel.vault import bundles, letters
+from tiercel.parcel.box import Kind
+from tiercel.vault import bonds, bundles, letters, prekeys
 from tiercel.vault.bonds import Bond
 from tiercel.vault.letters import Letter
 
@@ -55,6 +56,25 @@ def service_letter(home: Home, bond: Bond, kind: int) -> Letter:
     )
     letters.add_event(home.vault, letter.id, now, "accepted")
     return letter
+
+
+def confirmed(home: Home, letter: Letter, whole: bool) -> None:
+    """The other side opened a letter: count its gifts as held, switch to the root it carried, stop sending it.
+
+    Args:
+        home: With the transaction of the caller open.
+        letter: One of ours.
+        whole: Its enclosures are there too. If not, as after a reply or a read receipt, those go on until they are.
+    """
+    now, bond = home.clock.now_ms(), bonds.bond_by_id(home.vault, letter.bond)
+    prekeys.ack_gifts(home.vault, bond.id, letter.id, now)
+    if letter.carried_root is not None:
+        bonds.take_generation(home.vault, bond.id, bond.direction, letter.carried_root, now)
+    bundles.drop_out(home.vault, letter.id, int(Kind.LETTER))
+    if whole or not bundles.out_of_letter(home.vault, letter.id):
+        stop_sending(home, letter)
+        if letter.arrived_at is None:
+            letters.change_letter(home.vault, letter.id, arrived_at=now)
 
 
 def stop_sending(home: Home, letter: Letter) -> None:

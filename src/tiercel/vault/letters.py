@@ -104,7 +104,19 @@ def burn(vault: Vault, letter: Letter) -> list[str]:
     vault.run("DELETE FROM letters_fts WHERE rowid = ?", letter.seq)
     change_letter(vault, letter.id, body="", subject=None, place=None, dated=None)
     files = [row[0] for row in vault.all("SELECT file FROM enclosures WHERE letter = ?", letter.id) if row[0]]
+    begun = (
+        "bond = ? AND hash IN (SELECT bundle_hash FROM enclosures WHERE letter = ? AND file IS NULL)"
+        " AND hash NOT IN (SELECT bundle_hash FROM enclosures WHERE letter <> ?)"
+    )
+    halves = vault.all(f"SELECT hash, file FROM bundles_in WHERE {begun}", letter.bond, letter.id, letter.id)
     vault.run("DELETE FROM enclosures WHERE letter = ?", letter.id)
+    for digest, file in halves:
+        vault.run("DELETE FROM symbols_in WHERE bond = ? AND bundle = ?", letter.bond, digest)
+        vault.run(
+            "UPDATE bundles_in SET standing = 'spent', file = NULL, tally = NULL WHERE bond = ? AND hash = ?",
+            letter.bond, digest,
+        )  # fmt: skip
+        files += [file] if file else []
     for file in files:  # known as taken, so that a copy on some road is not gathered again
         vault.run(
             "UPDATE bundles_in SET standing = 'spent', file = NULL WHERE file = ?1"
@@ -115,12 +127,15 @@ def burn(vault: Vault, letter: Letter) -> list[str]:
 
 
 def burnable(vault: Vault, bond: int, read_before_ms: int | None, sent: bool) -> list[Letter]:
-    """Letters whose text the retention rule of a bond ends: theirs read before an instant, ours with a receipt."""
+    """Letters whose text the retention rule of a bond ends: theirs read before an instant, ours with a receipt.
+
+    None of them while enclosures are still on their way: they could never become whole.
+    """
     conditions = []
     if read_before_ms is not None:
-        conditions.append(f"(direction = 'in' AND read_at <= {int(read_before_ms)})")
+        conditions.append(f"(direction = 'in' AND arrived_at IS NOT NULL AND read_at <= {int(read_before_ms)})")
     if sent:
-        conditions.append("(direction = 'out' AND state IN ('arrived', 'read', 'answered'))")
+        conditions.append("(direction = 'out' AND arrived_at IS NOT NULL AND state IN ('arrived', 'read', 'answered'))")
     if not conditions:
         return []
     return letters_where(vault, f"bond = ? AND kind = 0 AND burnt_at IS NULL AND ({' OR '.join(conditions)})", bond)
