@@ -86,8 +86,12 @@ def _prekey_for(home: Home, bond: Bond, letter: Letter) -> TheirPrekey | None:
         return prekeys.pairing_theirs(home.vault, bond.id)
     if bond.state not in ("bonded", "ended"):
         return None
-    usable_from = (home.clock.now_ms() + _slowest_ms(home, bond)) // DAY_MS - PREKEY_USABLE_DAYS
-    return prekeys.take_theirs(home.vault, bond.id, usable_from)
+    return prekeys.take_theirs(home.vault, bond.id, _usable_from(home, bond))
+
+
+def _usable_from(home: Home, bond: Bond) -> int:
+    """The oldest day of making of a prekey that lives as long as the roads of a bond may take."""
+    return (home.clock.now_ms() + _slowest_ms(home, bond)) // DAY_MS - PREKEY_USABLE_DAYS
 
 
 def _record(home: Home, bond: Bond, letter: Letter) -> LetterRecord:
@@ -136,7 +140,7 @@ def _fill(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> Lette
     if room >= _GIFT_ROOM_BYTES:
         last = _last_resort_to_offer(home, bond, letter)
         room -= _GIFT_ROOM_BYTES if last else 0
-    held, live = prekeys.stock(home.vault, bond.id, home.clock.now_ms() // DAY_MS - PREKEY_USABLE_DAYS)
+    held, live = prekeys.stock(home.vault, bond.id, _usable_from(home, bond))
     count = max(0, min(gifts_wanted(held, live), room // _GIFT_ROOM_BYTES))
     gifts = tuple(_new_gift(home, bond, letter, ONE_TIME) for _ in range(count))
     return _with(record, root, last, gifts)
@@ -175,7 +179,7 @@ def _root_to_offer(home: Home, bond: Bond) -> RootRecord | None:
         return RootRecord(generation=ours[0].generation, base_epoch=ours[0].epoch, root=ours[0].root)
     if not root_due(home, bond):
         return None
-    now = sending(home.vault, bond, home.clock.now_ms())
+    now = sending(home.vault, bond, home.clock.now_ms(), home.clock_doubtful)
     if now is None:
         return None
     root = Root(
@@ -239,7 +243,7 @@ def write_service_letters(home: Home) -> None:
     for bond in bonds.all_bonds(home.vault):
         if bond.state != "bonded":
             continue
-        held, _live = prekeys.stock(home.vault, bond.id, now // DAY_MS - PREKEY_USABLE_DAYS)
+        held, _live = prekeys.stock(home.vault, bond.id, _usable_from(home, bond))
         pending = [
             letter for letter in way.open_letters(home, bond.id) if letter.kind in (letters.SERVICE, letters.OPENING)
         ]
