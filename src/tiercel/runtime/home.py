@@ -45,7 +45,7 @@ class Home:
         self.entropy = entropy
         self.open_carrier = opener
         self.doomed: set[str] = set()  # enclosure files to remove once the change that let go of them is durable
-        self._watch_clock()
+        self.watch_clock()
 
     @property
     def clock_doubtful(self) -> bool:
@@ -62,7 +62,8 @@ class Home:
             found.append("The clock moved a long way since the last run; nothing expires until `tiercel clock ok`.")
         return tuple(found)
 
-    def _watch_clock(self) -> None:
+    def watch_clock(self) -> None:
+        """Notice a jump of the clock since it was last looked at; every run and every visit looks."""
         now = self.clock.now_ms()
         last = settings.get_int(self.vault, "last_run_ms", now)
         doubtful = clock_in_doubt(last, now)

@@ -47,12 +47,16 @@ def receiving(vault: Vault, bond: Bond, now_ms: int) -> list[Lock]:
     return locks
 
 
-def sending(vault: Vault, bond: Bond, now_ms: int) -> tuple[ParcelKeys, int] | None:
-    """The keys to send with now and their epoch; None before the bond has any."""
+def sending(vault: Vault, bond: Bond, now_ms: int, clock_doubtful: bool = False) -> tuple[ParcelKeys, int] | None:
+    """The keys to send with now and their epoch; None before the bond has any.
+
+    A clock in doubt moves no epoch: a sender never goes back, and what is sent too early is not recognised.
+    """
     current = [root for root in bonds.roots_of(vault, bond.id, bond.direction) if root.standing == "current"]
     if not current:
         return None
-    epoch = max(current[0].epoch, sending_epoch(epoch_of(now_ms), bond.newest_heard, bond.newest_sent))
+    clock_epoch = bond.newest_sent if clock_doubtful else epoch_of(now_ms)
+    epoch = max(current[0].epoch, sending_epoch(clock_epoch, bond.newest_heard, bond.newest_sent))
     return epoch_keys(evolve(current[0].root, epoch - current[0].epoch), bond.direction), epoch
 
 

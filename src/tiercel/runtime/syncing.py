@@ -32,6 +32,7 @@ def sync(home: Home, progress: Progress = no_progress) -> SyncReport:
     with sync_lock(home.vault.folder):
         if home.vault.rolled_back:
             raise VaultRolledBack()
+        home.watch_clock()
         visit = _Visit(home, progress)
         visit.read_all()
         visit.step()

@@ -47,7 +47,7 @@ def write_road(home: Home, road: RoadAt, visit: int, progress: Progress) -> None
         bond = bonds.bond_by_id(home.vault, bond_id)
         if bond.state != "refused":
             _put_pairing(home, road, bond)
-            keys = sending(home.vault, bond, home.clock.now_ms())
+            keys = sending(home.vault, bond, home.clock.now_ms(), home.clock_doubtful)
             if keys is not None:
                 with home.vault.transaction():
                     bonds.sent_epoch(home.vault, bond.id, keys[1])
@@ -65,7 +65,7 @@ def _clear(home: Home, road: RoadAt) -> None:
     for handed in bundles.handed_on(home.vault, road.row.id):
         over = handed.bundle is not None and handed.bundle not in live
         gone = handed.bundle is None and handed.name not in road.present
-        if over or gone or stale_on_folder(handed.at, now):
+        if over or gone or (stale_on_folder(handed.at, now) and not home.clock_doubtful):
             road.carrier.remove(handed.name)
             road.present.discard(handed.name)
             with home.vault.transaction():
