@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 from tiercel.bond.invitation import decode_invitation, encode_invitation
 from tiercel.bond.pairing import accept as accept_invitation
 from tiercel.bond.pairing import invite as make_invitation
@@ -70,8 +72,11 @@ def accept(home: Home, text: str, name: str, via: str) -> BondView:
 
 def _add(home: Home, name: str, direction: int, base_epoch: int) -> Bond:
     name = check_name(name)
-    if rows.bond_named(home.vault, name):
+    before = rows.bond_named(home.vault, name)
+    if before is not None and before.state != "refused":
         raise NameTaken(f"There is already a bond called {name}.", remedy="Choose another name.")
+    if before is not None:
+        rows.change_bond(home.vault, before.id, name=_name_of_refused(home, name))
     now = home.clock.now_ms()
     bond = rows.add_bond(
         home.vault,
@@ -86,6 +91,12 @@ def _add(home: Home, name: str, direction: int, base_epoch: int) -> Bond:
     )
     rows.set_readers(home.vault, bond.id, "us", [("device", now // DAY_MS)])
     return bond
+
+
+def _name_of_refused(home: Home, name: str) -> str:
+    """Whoever refuses and invites anew means the same person: the refused bond gives up its name."""
+    spoken_for = {bond.name for bond in rows.all_bonds(home.vault)}
+    return next(other for n in count(1) if (other := f"{name} (refused {n})") not in spoken_for)
 
 
 def view(home: Home, bond: Bond) -> BondView:

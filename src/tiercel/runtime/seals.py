@@ -83,7 +83,10 @@ def _seal(home: Home, bond_id: int, letter: Letter) -> None:
 
 def _prekey_for(home: Home, bond: Bond, letter: Letter) -> TheirPrekey | None:
     if letter.kind == letters.OPENING:
-        return prekeys.pairing_theirs(home.vault, bond.id)
+        first = prekeys.pairing_theirs(home.vault, bond.id)
+        if first is not None:
+            prekeys.drop_theirs(home.vault, bond.id, first.pid)
+        return first
     if bond.state not in ("bonded", "ended"):
         return None
     return prekeys.take_theirs(home.vault, bond.id, _usable_from(home, bond))
@@ -167,9 +170,14 @@ def _last_resort_to_offer(home: Home, bond: Bond, letter: Letter) -> bytes | Non
 
 
 def last_resort_due(home: Home, bond: Bond) -> bool:
-    """Whether the other side should get a new last-resort key: it has none of the last 30 days."""
+    """Whether the other side should get a new last-resort key: it has none of the last 30 days, as far as we can know.
+
+    Of one whose letter was sealed again, or from before an older copy was put back, no receipt will ever tell.
+    """
     newest = prekeys.newest_last_resort(home.vault, bond.id)
-    return newest is None or home.clock.now_ms() // DAY_MS - newest.made_day >= LAST_RESORT_RENEW_DAYS
+    if newest is None or (newest.letter is None and newest.acked_at is None):
+        return True
+    return home.clock.now_ms() // DAY_MS - newest.made_day >= LAST_RESORT_RENEW_DAYS
 
 
 def _root_to_offer(home: Home, bond: Bond) -> RootRecord | None:
@@ -179,15 +187,26 @@ def _root_to_offer(home: Home, bond: Bond) -> RootRecord | None:
         return RootRecord(generation=ours[0].generation, base_epoch=ours[0].epoch, root=ours[0].root)
     if not root_due(home, bond):
         return None
-    now = sending(home.vault, bond, home.clock.now_ms(), home.clock_doubtful)
-    if now is None:
+    root = offer_root(home, bond)
+    return None if root is None else RootRecord(generation=root.generation, base_epoch=root.epoch, root=root.root)
+
+
+def offer_root(home: Home, bond: Bond, skipped: int = 0) -> Root | None:
+    """Make a fresh random root of our direction, to ride in our letters from now on; in the caller's transaction.
+
+    Args:
+        home: Opened.
+        bond: Whose root.
+        skipped: How many generations to pass over, where some may have been given that this vault does not know.
+    """
+    ours, now = bonds.roots_of(home.vault, bond.id, bond.direction), home.clock.now_ms()
+    keys = sending(home.vault, bond, now, home.clock_doubtful)
+    if not ours or keys is None:
         return None
-    root = Root(
-        bond.id, bond.direction, ours[0].generation + 1, now[1], home.entropy.token(KEY_BYTES), "offered",
-        home.clock.now_ms(),
-    )  # fmt: skip
+    secret, generation = home.entropy.token(KEY_BYTES), ours[0].generation + 1 + skipped
+    root = Root(bond.id, bond.direction, generation, keys[1], secret, "offered", now)
     bonds.add_root(home.vault, root)
-    return RootRecord(generation=root.generation, base_epoch=root.epoch, root=root.root)
+    return root
 
 
 def root_due(home: Home, bond: Bond) -> bool:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from people import bonded, exchange
+from people import ada_and_bo, bonded, exchange
+from tiercel.errors import NameTaken
 from tiercel.limits import DAY_MS
 from tiercel.runtime import bonds, reading, reading_roads, syncing, writing, writing_roads
 from tiercel.runtime.home import Home
@@ -93,8 +94,6 @@ def test_what_a_killed_write_left_in_the_vault_is_swept_after_a_day(tmp_path: Pa
 
 def test_half_a_pairing_parcel_does_not_stay_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next visit forgot the name of what a killed one was writing, so that nobody ever took it away."""
-    from people import ada_and_bo
-
     ada, bo = ada_and_bo(tmp_path)
     bonds.accept(bo.home, bonds.invite(ada.home, "bo", "post"), "ada", "post")
 
@@ -110,3 +109,27 @@ def test_half_a_pairing_parcel_does_not_stay_in_the_folder(tmp_path: Path, monke
             syncing.sync(bo.home)
     exchange(bo, ada, bo)
     assert not list((tmp_path / "post").glob("*.part"))
+
+
+def test_the_pairing_key_is_gone_once_an_opening_is_sealed_to_it(tmp_path: Path) -> None:
+    """It stayed in the vault for the life of the bond, and nothing but the state of one letter kept it from use."""
+    ada, bo = bonded(tmp_path)
+    for person in (ada, bo):
+        assert not person.home.vault.all("SELECT 1 FROM prekeys_theirs WHERE kind = 'pairing'")
+        assert not person.home.vault.all("SELECT 1 FROM prekeys_ours WHERE kind = 'pairing'")
+
+
+def test_whoever_refuses_may_invite_the_same_person_anew(tmp_path: Path) -> None:
+    """A warning told people to refuse and invite anew, and the refused bond then held the name."""
+    ada, bo = ada_and_bo(tmp_path)
+    for _ in range(3):
+        bonds.invite(ada.home, "bo", "post")
+        with pytest.raises(NameTaken):
+            bonds.invite(ada.home, "bo", "post")
+        bonds.refuse(ada.home, "bo")
+    bonds.accept(bo.home, bonds.invite(ada.home, "bo", "post"), "ada", "post")
+    assert [(view.name, view.state) for view in bonds.bonds(ada.home)] == [
+        ("bo (refused 1)", "refused"), ("bo (refused 2)", "refused"), ("bo (refused 3)", "refused"), ("bo", "pairing"),
+    ]  # fmt: skip
+    exchange(bo, ada, rounds=2)
+    assert bonds.words(ada.home, "bo").words == bonds.words(bo.home, "ada").words
