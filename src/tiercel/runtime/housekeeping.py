@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from tiercel.delivery.schedule import ask_recall_again
 from tiercel.delivery.states import Event
-from tiercel.limits import DAY_MS, EPOCH_DAYS, GENERATION_KEPT_DAYS, PREKEY_KEPT_DAYS, UNCLAIMED_KEPT_DAYS
+from tiercel.limits import (
+    DAY_MS,
+    EPOCH_DAYS,
+    GENERATION_KEPT_DAYS,
+    PREKEY_KEPT_DAYS,
+    QUARANTINE_DAYS,
+    UNCLAIMED_KEPT_DAYS,
+)
 from tiercel.vault import bonds, bundles, files, letters, notes, prekeys
 from tiercel.vault.bonds import Bond
 from tiercel.vault.files import sweep
@@ -78,4 +85,5 @@ def _delete_by_time(home: Home) -> None:
                 home.vault, bond.id, agreed // DAY_MS - PREKEY_KEPT_DAYS, agreed - PREKEY_KEPT_DAYS * DAY_MS
             )
             bonds.drop_old_roots(home.vault, bond.id, agreed - GENERATION_KEPT_DAYS * DAY_MS)
+        bundles.empty_quarantine(home.vault, now - QUARANTINE_DAYS * DAY_MS)
         home.doomed.update(bundles.drop_unclaimed(home.vault, now - UNCLAIMED_KEPT_DAYS * DAY_MS))

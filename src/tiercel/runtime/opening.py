@@ -6,20 +6,30 @@ crash leaves either all of it or nothing (invariants I2, I9).
 
 from __future__ import annotations
 
+import struct
+import zlib
 from typing import NamedTuple
 
+from tiercel import __version__
+from tiercel.delivery.schedule import repeat_receipt
 from tiercel.errors import Damaged, Duplicate, Forged, KeyExpired, MalformedError, NewerVersion, OtherBond
 from tiercel.letter.record import Kind, LetterRecord, ReaderRecord, decode_letter, readers_hash
 from tiercel.limits import DAY_MS
 from tiercel.sealing.envelope import BondKeys, Sealed, open_letter, split_bundle
 from tiercel.sealing.prekeys import Prekey, accept_gifts, parse_gift, surplus
 from tiercel.sealing.verdict import verdict_for
-from tiercel.vault import bonds, bundles, notes, prekeys
+from tiercel.vault import bonds, bundles, notes, prekeys, settings
 from tiercel.vault.bonds import Bond, Root
 from tiercel.vault.prekeys import LAST_RESORT, ONE_TIME, OurPrekey, TheirPrekey
 
 from . import arriving
 from .home import Home
+
+POISON = (
+    ValueError, ArithmeticError, MemoryError, RecursionError, UnicodeError, struct.error, zlib.error, AssertionError,
+    LookupError, TypeError,
+)  # fmt: skip
+"""What hostile bytes may raise in code that should have refused them: they are set aside and the loop goes on."""
 
 
 class Opened(NamedTuple):
@@ -55,8 +65,7 @@ def open_bundle(home: Home, bond: Bond, bundle_hash: bytes, bundle: bytes, visit
             arriving.repeat(home, bond, letter, visit)
         return _SILENT
     except KeyExpired as verdict:
-        notes.say(home.vault, bond.id, notes.EXPIRED, sealed.pid)
-        return _set_aside(home, bond, bundle_hash, verdict, None)
+        return _ask_to_seal_again(home, bond, bundle_hash, sealed.pid, verdict)
     except NewerVersion as verdict:
         return _set_aside(home, bond, bundle_hash, verdict, bundle)
     except (Damaged, Forged, OtherBond, MalformedError) as verdict:
@@ -65,6 +74,37 @@ def open_bundle(home: Home, bond: Bond, bundle_hash: bytes, bundle: bytes, visit
     bundles.change_in(home.vault, bond.id, bundle_hash, letter=record.letter_id)
     _take_extras(home, bond, sealed, record)
     return Opened(None, arriving.take(home, bond, record, visit))
+
+
+def try_again(home: Home, visit: int) -> list[Opened]:
+    """After an upgrade: open what was kept because this version's predecessor could not read it."""
+    if settings.get_text(home.vault, "tried_with") == __version__:
+        return []
+    found = []
+    for bond_id, bundle_hash, bundle in bundles.quarantined(home.vault):
+        bond = bonds.bond_by_id(home.vault, bond_id)
+        if bond.auth_root is None:
+            continue
+        try:
+            with home.vault.transaction():
+                bundles.leave_quarantine(home.vault, bond_id, bundle_hash)
+                found.append(open_bundle(home, bond, bundle_hash, bundle, visit))
+        except POISON:
+            continue  # it stays where it was
+    with home.vault.transaction():
+        settings.put(home.vault, "tried_with", __version__)
+    return found
+
+
+def _ask_to_seal_again(home: Home, bond: Bond, bundle_hash: bytes, pid: bytes, verdict: KeyExpired) -> Opened:
+    """The key is gone: tell the writer, again if the same bundle keeps coming, at most daily."""
+    now, last = home.clock.now_ms(), bundles.quarantined_at(home.vault, bond.id, bundle_hash)
+    bundles.forget_in(home.vault, bond.id, bundle_hash)
+    if not repeat_receipt(last, now):
+        return _SILENT
+    notes.say(home.vault, bond.id, notes.EXPIRED, pid)
+    opened = _set_aside(home, bond, bundle_hash, verdict, None)
+    return opened if last is None else _SILENT
 
 
 def _our_prekey(home: Home, bond: Bond, sealed: Sealed) -> OurPrekey:

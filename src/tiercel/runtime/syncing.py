@@ -11,6 +11,7 @@ from tiercel.vault.lock import sync_lock
 
 from . import housekeeping, seals, way
 from .home import Home
+from .opening import try_again
 from .planning import RoadAt
 from .reading_roads import Reader
 from .views import Progress, RoadTrouble, SyncReport, no_progress
@@ -69,6 +70,9 @@ class _Visit:
         self.letters = 0
 
     def read_all(self) -> None:
+        for opened in try_again(self.home, self.number):
+            self.letters += opened.whole
+            self.notices += [opened.said] if opened.said else []
         for row in roads.all_carriers(self.home.vault):
             road = RoadAt(row, self.home.open_carrier(row))
             self.roads.append(road)

@@ -147,6 +147,19 @@ def change_in(vault: Vault, bond: int, bundle_hash: bytes, **values: object) -> 
     update(vault, "bundles_in", "bond = ? AND hash = ?", (bond, bundle_hash), **values)
 
 
+def spent(vault: Vault, begun: BundleIn) -> None:
+    """Take a bundle for done, whether it was being gathered or not: no part of it is looked at again."""
+    drop_symbols(vault, begun.bond, begun.hash)
+    insert(vault, "bundles_in", or_ignore=True, **vars(begun))
+    change_in(vault, begun.bond, begun.hash, standing="spent")
+
+
+def forget_in(vault: Vault, bond: int, bundle_hash: bytes) -> None:
+    """Forget a bundle: if it comes again it is gathered anew."""
+    drop_symbols(vault, bond, bundle_hash)
+    vault.run("DELETE FROM bundles_in WHERE bond = ? AND hash = ?", bond, bundle_hash)
+
+
 def gathering(vault: Vault, bond: int) -> list[BundleIn]:
     """What is not whole yet."""
     return select(vault, BundleIn, "bundles_in", "WHERE bond = ? AND standing = 'gathering'", bond)
@@ -201,19 +214,25 @@ def drop_symbols(vault: Vault, bond: int, bundle: bytes) -> None:
 
 def quarantine(vault: Vault, bond: int, bundle_hash: bytes, verdict: str, bundle: bytes | None, now_ms: int) -> None:
     """Set aside a bundle that could not be opened, with its verdict."""
-    insert(
-        vault, "quarantine", or_ignore=True, bond=bond, hash=bundle_hash, verdict=verdict, bundle=bundle, at=now_ms
-    )  # fmt: skip
+    leave_quarantine(vault, bond, bundle_hash)
+    insert(vault, "quarantine", bond=bond, hash=bundle_hash, verdict=verdict, bundle=bundle, at=now_ms)
 
 
-def quarantined(vault: Vault, verdict: str) -> list[tuple[int, bytes, bytes]]:
-    """Bundles set aside with a verdict whose bytes were kept: (bond, hash, bundle)."""
-    return [
-        (bond, digest, bundle)
-        for bond, digest, bundle in vault.all(
-            "SELECT bond, hash, bundle FROM quarantine WHERE verdict = ? AND bundle IS NOT NULL", verdict
-        )
-    ]
+def quarantined_at(vault: Vault, bond: int, bundle_hash: bytes) -> int | None:
+    """When a bundle was last set aside."""
+    row = vault.one("SELECT at FROM quarantine WHERE bond = ? AND hash = ?", bond, bundle_hash)
+    return int(row[0]) if row else None
+
+
+def empty_quarantine(vault: Vault, before_ms: int) -> None:
+    """Forget what was set aside before an instant, unless its bytes are kept for a later version."""
+    vault.run("DELETE FROM quarantine WHERE bundle IS NULL AND at < ?", before_ms)
+
+
+def quarantined(vault: Vault) -> list[tuple[int, bytes, bytes]]:
+    """Bundles set aside whose bytes were kept for a later version: (bond, hash, bundle)."""
+    rows = vault.all("SELECT bond, hash, bundle FROM quarantine WHERE bundle IS NOT NULL ORDER BY at, hash")
+    return [(bond, digest, bundle) for bond, digest, bundle in rows]
 
 
 def leave_quarantine(vault: Vault, bond: int, bundle_hash: bytes) -> None:
