@@ -84,6 +84,9 @@ def _want(home: Home, bond: Bond, want: Want, road: RoadAt) -> None:
     bundle = bundles.out_by_hash(home.vault, want.bundle_hash)
     if bundle is None or bundle.bond != bond.id or bundle.peer_has or not want.groups:
         return
+    if want.bundle_hash in road.wanted:
+        return  # one answer a visit: a note that comes in many copies must not fill the road
+    road.wanted.add(want.bundle_hash)
     planning.drop_vanished(home, road, bundle)
     layout = layout_of(bundle.length)
     refs = wanted_pass(layout, bundle.next_index, want.groups)

@@ -27,6 +27,7 @@ class RoadAt:
     row: CarrierRow
     carrier: Carrier
     present: set[str] = field(default_factory=set)
+    wanted: set[bytes] = field(default_factory=set)  # bundles whose missing symbols were planned at this visit
     put: int = 0
     got: int = 0
 
