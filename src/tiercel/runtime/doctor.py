@@ -8,7 +8,7 @@ from tiercel.errors import CarrierError, TiercelError
 from tiercel.limits import ID_BYTES
 from tiercel.vault import bonds, letters, prekeys, roads, settings
 
-from . import way
+from . import seals, way
 from .home import Home
 from .views import Finding
 
@@ -114,6 +114,10 @@ def _quarantine(home: Home) -> Finding:
     return Finding("post", True, "Nothing came that could not be opened.")
 
 
+GENERATIONS_SKIPPED = 1 << 16
+"""More parcel roots than the lost time can have offered: the other side takes no generation twice."""
+
+
 def accept_old_copy(home: Home) -> None:
     """A person says that this older copy is all there is: go on from it without repeating anything.
 
@@ -124,6 +128,10 @@ def accept_old_copy(home: Home) -> None:
         for bond in bonds.all_bonds(home.vault):
             bonds.change_bond(home.vault, bond.id, incarnation=home.entropy.token(ID_BYTES))
             prekeys.drop_one_time_theirs(home.vault, bond.id)
+            prekeys.nothing_held(home.vault, bond.id)
+            if bond.state == "bonded":
+                seals.offer_root(home, bond, GENERATIONS_SKIPPED)
+                bonds.change_bond(home.vault, bond.id, service_at=None)
             bonds.warn(
                 home.vault, bond.id, "this vault was put back from an older copy", home.clock.now_ms()
             )  # fmt: skip

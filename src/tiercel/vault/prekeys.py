@@ -86,6 +86,11 @@ def ack_gifts(vault: Vault, bond: int, letter: bytes, now_ms: int) -> None:
     )  # fmt: skip
 
 
+def nothing_held(vault: Vault, bond: int) -> None:
+    """After an old copy was put back: the other side may have used or replaced any gift that this copy counts."""
+    vault.run("UPDATE prekeys_ours SET acked_at = NULL, letter = NULL WHERE bond = ? AND kind <> 'pairing'", bond)
+
+
 def stock(vault: Vault, bond: int, usable_from_day: int) -> tuple[int, int]:
     """(one-time prekeys the other side holds and may still use, all live one-time secrets)."""
     row = vault.one(
