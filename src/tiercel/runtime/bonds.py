@@ -143,13 +143,13 @@ def confirm(home: Home, name: str) -> BondView:
     """
     with home.vault.transaction():
         bond = home.bond(name)
-        if bond.state == "pairing":
-            raise WordsNotReady()
         if bond.state in ("refused", "ended"):
             raise StateForbids(f"The bond {name} is {bond.state}; nothing was changed.", remedy="Invite anew.")
         if not bond.confirmed_us:
-            if TWO_ANSWERS in rows.warnings_of(home.vault, bond.id):
+            if TWO_ANSWERS in rows.warnings_of(home.vault, bond.id):  # also before the words: they may never come
                 raise TwoAnswers(remedy=f"Refuse it (`tiercel bond refuse {name}`) and invite anew.")
+            if bond.state == "pairing":
+                raise WordsNotReady()
             rows.change_bond(home.vault, bond.id, confirmed_us=1)
             way.service_letter(home, bond, letters.OPENING)
             settle(home, bond.id)

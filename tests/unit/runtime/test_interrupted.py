@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from people import ada_and_bo, bonded, exchange
-from tiercel.errors import NameTaken
+from tiercel.errors import NameTaken, TwoAnswers
 from tiercel.limits import DAY_MS
 from tiercel.runtime import bonds, reading, reading_roads, syncing, writing, writing_roads
 from tiercel.runtime.home import Home
@@ -133,3 +133,18 @@ def test_whoever_refuses_may_invite_the_same_person_anew(tmp_path: Path) -> None
     ]  # fmt: skip
     exchange(bo, ada, rounds=2)
     assert bonds.words(ada.home, "bo").words == bonds.words(bo.home, "ada").words
+
+
+def test_two_answers_are_said_before_there_are_words(tmp_path: Path) -> None:
+    """The wrong one of two who answered may take every message, and `confirm` then said for ever "not yet"."""
+    ada, bo = ada_and_bo(tmp_path)
+    invitation = bonds.invite(ada.home, "bo", "post")
+    for name in ("ada", "ada too"):
+        with bo.home.vault.transaction():  # as if somebody else had taken it up
+            bo.home.vault.run("UPDATE pairings SET road_secret = zeroblob(32)")
+        bonds.accept(bo.home, invitation, name, "post")
+        bo.sync()
+    ada.sync()
+    assert bonds.bonds(ada.home)[0].state == "pairing"
+    with pytest.raises(TwoAnswers):
+        bonds.confirm(ada.home, "bo")
