@@ -114,7 +114,7 @@ def surplus(held: int, accepted: int) -> int:
 
 
 def pairing_prekey(seed: bytes, token: bytes) -> Prekey:
-    """Our pairing key as the first prekey: its pid is H(pk)[:8]. Source: spec/bond.md 4."""
+    """Our pairing key as the first prekey: its pid is H(pk)[:8]. Source: spec/bond.md 5."""
     public_hash = crypto.sha256(crypto.kem_public(seed))
     return Prekey(public_hash[:PID_BYTES], seed, token, public_hash)
 
