@@ -132,6 +132,9 @@ class Reader:
         """Take in one parcel; True when it is durable and may leave the road."""
         profile = self._profile(entry.size_bytes)
         box = open_parcel(lock.keys, profile, parcel)
+        # Whoever saw the invitation has the pairing keys: nothing but pairing messages may come under them.
+        if (isinstance(box, Symbols) and box.kind == Kind.PAIRING) != (lock.epoch is None):
+            raise Damaged("A parcel came under keys that are not for its kind.")
         if isinstance(box, Symbols) and box.kind == Kind.ENCLOSURE:
             return self._take_enclosure(entry.name, lock, box)
         with self.home.vault.transaction():
@@ -139,7 +142,7 @@ class Reader:
             if isinstance(box, NoteBox):
                 said = hearing.hear(self.home, bond, box.record, self.road, lock.superseded)
             else:
-                said = self._take_small(bond, lock, box)
+                said = self._take_small(bond, box)
         self.home.remove_doomed()
         if said:
             self._say(said)
@@ -154,9 +157,7 @@ class Reader:
             bonds.take_generation(self.home.vault, bond.id, bond.their_direction, lock.generation, now)
         return bonds.bond_by_id(self.home.vault, lock.bond)
 
-    def _take_small(self, bond: Bond, lock: Lock, box: Symbols) -> str | None:
-        if (box.kind == Kind.PAIRING) != (lock.epoch is None):
-            raise Damaged("A parcel came under keys that are not for its kind.")
+    def _take_small(self, bond: Bond, box: Symbols) -> str | None:
         known = bundles.in_by_hash(self.home.vault, bond.id, box.bundle_hash)
         if known is not None and known.standing == "spent":
             if known.letter is not None:
