@@ -13,7 +13,7 @@ import apsw
 
 from tiercel.errors import DiskFull, TiercelError, VaultBusy, VaultDamaged, VaultError
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _CANNOT_WRITE = "The vault folder cannot be written. Nothing was changed."
 _CANNOT_WRITE_REMEDY = "Check who owns the folder and whether its disk is mounted read-only."
@@ -29,8 +29,11 @@ def from_sqlite(error: apsw.Error, system_errno: int = 0) -> TiercelError | None
     match error:
         case apsw.FullError():
             return DiskFull()
-        case apsw.IOError() | apsw.CantOpenError():
+        case apsw.IOError():
             return from_errno(system_errno)
+        case apsw.CantOpenError():
+            # On a read-only disk SQLite looks for a log that it could read, finds none, and forgets why it had to look.
+            return from_errno(errno.EROFS if system_errno in (0, errno.ENOENT) else system_errno)
         case apsw.BusyError() | apsw.LockedError():
             return VaultBusy()
         case apsw.CorruptError() | apsw.NotADBError() | apsw.FormatError():

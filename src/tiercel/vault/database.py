@@ -37,7 +37,7 @@ def connect(path: Path, key: bytes) -> apsw.Connection:
     Raises:
         VaultError: The library is not the encrypting one, or a setting did not take.
         VaultDamaged: The file is not encrypted.
-        apsw.Error: For the caller's border.
+        apsw.Error: For the caller's border, with the ``system_errno`` of the connection.
     """
     require_cipher()
     _refuse_plain(path)
@@ -46,7 +46,10 @@ def connect(path: Path, key: bytes) -> apsw.Connection:
         db.set_busy_timeout(VAULT_BUSY_MS)
         _give_key(db, key)
         _configure(db)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, apsw.Error):
+            # Only an open connection knows whether the disk was full or failed.
+            error.system_errno = db.system_errno  # type: ignore[attr-defined]
         # A lingering connection, even one without its key, would stand in the way of others.
         db.close()
         raise

@@ -28,7 +28,7 @@ def connected(folder: Path, key: bytes) -> Iterator[apsw.Connection]:
             db = database.connect(folder / layout.DATABASE, key)
             yield db
     except apsw.Error as error:
-        ours = from_sqlite(error, db.system_errno if db else 0)
+        ours = from_sqlite(error, db.system_errno if db else getattr(error, "system_errno", 0))
         if db:
             db.close()
         if ours is None:
