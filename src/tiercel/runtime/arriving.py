@@ -5,7 +5,7 @@ from __future__ import annotations
 from tiercel.delivery.schedule import repeat_receipt
 from tiercel.delivery.states import Event, State
 from tiercel.letter.record import Kind, LetterRecord
-from tiercel.limits import DAY_MS
+from tiercel.limits import DAY_MS, RECEIPT_DELAY_MS_MAX
 from tiercel.parcel.note import ReceiptKind, Reply
 from tiercel.sealing.envelope import receipt_proof
 from tiercel.vault import bonds, bundles, letters, notes
@@ -112,9 +112,19 @@ def say_receipt(home: Home, bond: Bond, letter: Letter, kind: ReceiptKind, visit
     if letter.receipt_secret is None:
         return
     proof = receipt_proof(letter.receipt_secret, kind, letter.id)
-    notes.say(home.vault, bond.id, notes.RECEIPT, letter.id, bytes([kind]) + proof, visit)
+    due_at = _receipt_due_at(home, bond)
+    notes.say(home.vault, bond.id, notes.RECEIPT, letter.id, bytes([kind]) + proof, visit, due_at)
     if kind == ReceiptKind.ARRIVED:
         letters.change_letter(home.vault, letter.id, receipt_at=home.clock.now_ms())
+
+
+def _receipt_due_at(home: Home, bond: Bond) -> int:
+    """While the roads are watched a receipt waits a random part of an hour, with all that wait: no presence sensor."""
+    if not home.watching:
+        return 0
+    now = home.clock.now_ms()
+    chance = int.from_bytes(home.entropy.token(8), "big")
+    return notes.next_receipt_at(home.vault, bond.id, now) or now + chance % RECEIPT_DELAY_MS_MAX
 
 
 def repeat(home: Home, bond: Bond, letter_id: bytes, visit: int) -> None:

@@ -44,6 +44,7 @@ class Home:
         self.clock = clock
         self.entropy = entropy
         self.open_carrier = opener
+        self.watching = False  # whether the roads are visited every few seconds
         self.doomed: set[str] = set()  # enclosure files to remove once the change that let go of them is durable
         self.watch_clock()
 

@@ -47,6 +47,7 @@ def watch(
 ) -> None:  # fmt: skip
     """Visit every road again and again until ``stop``; ``each`` gets the reports that say something."""
     last = None
+    home.watching = True
     while not stop.is_set():
         report = sync(home, progress)
         said = (report.put, report.got, report.letters, report.waiting, [str(t.error) for t in report.troubles])

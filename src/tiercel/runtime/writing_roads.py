@@ -240,7 +240,7 @@ def _fresh(home: Home, letter: Letter) -> Letter:
 
 def _put_notes(home: Home, road: RoadAt, bond: Bond, keys: ParcelKeys, visit: int) -> None:
     """Everything that is due goes in as few notes as hold it."""
-    due = notes.due(home.vault, bond.id, road.row.id, visit)
+    due = notes.due(home.vault, bond.id, road.row.id, visit, home.clock.now_ms())
     if not due:
         return
     profile = road.carrier.road.profiles[0]

@@ -1,4 +1,4 @@
-"""Files beside the database: enclosures, spooled symbols and the header. Written whole and durably, or not at all.
+"""Files beside the database: enclosures and the header. Written whole and durably, or not at all.
 
 Every name is random, so a listing says how many and how large, and nothing else. What each file can be after a crash:
 
@@ -45,7 +45,7 @@ def creating(folder: Path, name: str) -> Iterator[BinaryIO]:
     """A file to write; durable under its name when the block ends, and gone when the block raises.
 
     Args:
-        folder: ``vault.enclosures`` or ``vault.spool``.
+        folder: ``vault.enclosures``.
         name: From :func:`new_name`.
 
     Raises:
@@ -114,7 +114,7 @@ def sweep(folder: Path, live: Collection[str], older_than_ms: int) -> int:
     """Remove what a crash left: our files that no row names.
 
     Args:
-        folder: ``vault.enclosures`` or ``vault.spool``.
+        folder: ``vault.enclosures``.
         live: Every name that a row of the vault has now.
         older_than_ms: UTC ms; files changed since are left alone, for another process may be about to commit their
             row. A day ago is ample.

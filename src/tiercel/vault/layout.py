@@ -4,7 +4,6 @@
 ``vault.keys``      the header; written last, so where it is the vault is whole
 ``vault.db``        the database (while open also ``-wal`` and ``-shm``)
 ``enclosures/``     sealed enclosures under random names
-``spool/``          symbols not yet claimed by a letter
 ``sync.lock``       who does the road work now
 ``vault.making``    a vault was being made; without ``vault.keys`` beside it the making was cut off
 ==================  ==============================================================================
@@ -29,7 +28,6 @@ from .border import files as converted
 KEYS = "vault.keys"
 DATABASE = "vault.db"
 ENCLOSURES = "enclosures"
-SPOOL = "spool"
 MAKING = "vault.making"
 _HEADER_READ_MAX = 64 * 1024
 
@@ -124,7 +122,7 @@ def _refuse_taken(folder: Path) -> None:
     with converted():
         names = set(os.listdir(folder))
         half_made = MAKING in names and KEYS not in names
-        stored = [name for name in (ENCLOSURES, SPOOL) if name in names and os.listdir(folder / name)]
+        stored = os.listdir(folder / ENCLOSURES) if ENCLOSURES in names else []
     if KEYS in names:
         raise VaultExists("There is already a vault in that folder; nothing was changed.")
     if (names and not half_made) or stored:
@@ -137,8 +135,7 @@ def _prepare(folder: Path) -> None:
     files.sync_folder(folder)
     for leftover in _made(folder):
         leftover.unlink()
-    for name in (ENCLOSURES, SPOOL):
-        (folder / name).mkdir(mode=0o700, exist_ok=True)
+    (folder / ENCLOSURES).mkdir(mode=0o700, exist_ok=True)
     files.open_new(folder / DATABASE).close()
 
 
@@ -152,6 +149,5 @@ def _clear(folder: Path) -> None:
     with suppress(OSError):
         for path in _made(folder):
             path.unlink()
-        for name in (ENCLOSURES, SPOOL):
-            (folder / name).rmdir()
+        (folder / ENCLOSURES).rmdir()
         (folder / MAKING).unlink()

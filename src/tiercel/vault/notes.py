@@ -24,19 +24,29 @@ class NoteDue:
     visit: int
 
 
-def say(vault: Vault, bond: int, what: str, subject: bytes, detail: bytes = b"", visit: int = -1) -> None:
-    """Say something on every road of a bond, on a visit later than ``visit``."""
+def say(
+    vault: Vault, bond: int, what: str, subject: bytes, detail: bytes = b"", visit: int = -1, due_at: int = 0
+) -> None:
+    """Say something on every road of a bond, on a visit later than ``visit`` and not before ``due_at``."""
     for carrier in carriers_of(vault, bond):
         insert(
             vault, "notes_due", or_ignore=True,
-            bond=bond, carrier=carrier.id, what=what, subject=subject, detail=detail, visit=visit,
+            bond=bond, carrier=carrier.id, what=what, subject=subject, detail=detail, visit=visit, due_at=due_at,
         )  # fmt: skip
 
 
-def due(vault: Vault, bond: int, carrier: int, visit: int) -> list[NoteDue]:
+def due(vault: Vault, bond: int, carrier: int, visit: int, now_ms: int) -> list[NoteDue]:
     """What may be said on a road at this visit, oldest first."""
-    where = "WHERE bond = ? AND carrier = ? AND visit < ? ORDER BY id"
-    return select(vault, NoteDue, "notes_due", where, bond, carrier, visit)
+    where = "WHERE bond = ? AND carrier = ? AND visit < ? AND due_at <= ? ORDER BY id"
+    return select(vault, NoteDue, "notes_due", where, bond, carrier, visit, now_ms)
+
+
+def next_receipt_at(vault: Vault, bond: int, now_ms: int) -> int | None:
+    """When the receipts that wait already are due, so that a new one goes with them."""
+    row = vault.one(
+        "SELECT min(due_at) FROM notes_due WHERE bond = ? AND what = 'receipt' AND due_at > ?", bond, now_ms
+    )
+    return row[0] if row else None
 
 
 def said(vault: Vault, ids: list[int]) -> None:

@@ -46,7 +46,6 @@ class Vault:
         folder: The vault folder.
         db: The connection, for what the methods here do not offer. Its errors are converted inside blocks.
         enclosures: Folder of sealed enclosures; see :mod:`.files`.
-        spool: Folder of unclaimed symbols; see :mod:`.files`.
         id: 16 random bytes that name this vault on this machine.
         checkpoint_owed: Deleted keys may still be in the log of the database; :meth:`forget` has to be tried again.
     """
@@ -56,7 +55,6 @@ class Vault:
         self.folder = folder
         self.db = db
         self.enclosures = folder / layout.ENCLOSURES
-        self.spool = folder / layout.SPOOL
         self.checkpoint_owed = self._log_bytes() > 0
         self._state_dir = state_dir
         self._turn = threading.Lock()

@@ -35,3 +35,19 @@ def test_enclosures_come_whole_and_byte_for_byte(tmp_path: Path) -> None:
     saved, size = reading.save_enclosure(bo.home, letter, 2, tmp_path)
     assert (saved.name, size) == ("film (2).bin", large.stat().st_size)
     assert saved.read_bytes() == large.read_bytes()
+
+
+def test_under_watch_a_receipt_waits_a_random_part_of_an_hour_with_all_that_wait(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    bo.home.watching = True
+    letters = []
+    for _ in range(3):
+        letters.append(ada.write("one more"))
+        exchange(ada, bo, rounds=2)
+        ada.clock.advance(ms=1_000)
+    due = {row[0] for row in bo.home.vault.all("SELECT due_at FROM notes_due WHERE what = 'receipt'")}
+    assert len(due) == 1 and ada.clock.now_ms() < due.pop() < ada.clock.now_ms() + 3_600_000
+    assert {ada.state(letter) for letter in letters} == {"handed over"}
+    ada.clock.advance(ms=3_600_000)
+    exchange(bo, ada)
+    assert {ada.state(letter) for letter in letters} == {"arrived"}

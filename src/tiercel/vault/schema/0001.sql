@@ -225,6 +225,7 @@ CREATE TABLE notes_due (        -- one row per thing to say and road to say it o
     subject BLOB NOT NULL,             -- letter id, bundle hash or pid
     detail  BLOB NOT NULL DEFAULT x'', -- kind and proof, groups, or the answer
     visit   INTEGER NOT NULL,          -- said only on a visit after this one
+    due_at  INTEGER NOT NULL DEFAULT 0,  -- and not before this instant
     UNIQUE (bond, carrier, what, subject, detail)
 ) STRICT;
 
