@@ -45,7 +45,9 @@ def seal_waiting(home: Home) -> None:
         _drop_stale(home, bond)
         for letter in way.open_letters(home, bond.id):
             sealed = any(bundle.kind == ParcelKind.LETTER for bundle in bundles.out_of_letter(home.vault, letter.id))
-            if not sealed and letter.recall_at is None:  # what was asked back is not sent after the asking
+            if sealed or letter.recall_at is not None:  # what was asked back is not sent after the asking
+                continue
+            if not way.lost_enclosure(home, letter):
                 _seal(home, bond.id, letter)
 
 

@@ -112,6 +112,7 @@ class _Visit:
         housekeeping.repeat_recalls(self.home)
         seals.write_service_letters(self.home)
         seals.seal_waiting(self.home)
+        self.notices += way.said_of_lost(self.home)
         self.home.vault.mark()
 
     def write_all(self) -> None:

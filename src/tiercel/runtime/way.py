@@ -8,6 +8,7 @@ from tiercel.parcel.box import Kind
 from tiercel.vault import bonds, bundles, letters, prekeys
 from tiercel.vault.bonds import Bond
 from tiercel.vault.letters import Letter
+from tiercel.wire import to_base32
 
 from .home import Home
 
@@ -31,6 +32,23 @@ def open_letters(home: Home, bond: int) -> list[Letter]:
     return letters.letters_where(
         home.vault, f"bond = ? AND direction = 'out' AND state IN {_UNDER_WAY_SQL} ORDER BY urgent DESC, seq", bond
     )
+
+
+def lost_enclosure(home: Home, letter: Letter) -> bool:
+    """Whether the stored file of an enclosure is gone: then the letter waits, and no other one waits for it."""
+    files = [item.file for item in letters.enclosures_of(home.vault, letter.id) if item.file is not None]
+    return not all((home.vault.enclosures / file).is_file() for file in files)
+
+
+def said_of_lost(home: Home) -> list[str]:
+    """A sentence for each letter that cannot leave because an enclosure is lost."""
+    return [
+        f"An enclosure of your letter {to_base32(letter.id)[:8]} to {bond.name} is missing from the vault folder; the"
+        " letter waits. Put back a copy of the vault folder, or recall it and write anew."
+        for bond in bonds.all_bonds(home.vault)
+        for letter in open_letters(home, bond.id)
+        if lost_enclosure(home, letter)
+    ]
 
 
 def waiting(home: Home) -> int:

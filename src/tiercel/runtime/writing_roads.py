@@ -53,6 +53,8 @@ def write_road(home: Home, road: RoadAt, visit: int, progress: Progress) -> None
                     bonds.sent_epoch(home.vault, bond.id, keys[1])
                 _put_notes(home, road, bond, keys[0], visit)
                 for bundle in bundles.out_of_bond(home.vault, bond.id):
+                    if bundle.file is not None and not (home.vault.enclosures / bundle.file).is_file():
+                        continue  # lost: said with the report
                     _put_bundle(home, road, bundle, keys[0], progress)
     road.carrier.flush()
 
