@@ -24,7 +24,7 @@ from tiercel.errors import CarrierError, CarrierFull, CarrierMissing, CarrierRea
 from tiercel.limits import DAY_MS, FOLDER_FILES_MAX, FOLDER_KEEP_DAYS
 from tiercel.ports import Listed, Road
 
-FOLDER_ROAD: Final = Road("folder", (FILE, STICK), delay_ms=FOLDER_KEEP_DAYS * DAY_MS, talks_back=True)
+FOLDER_ROAD: Final = Road("folder", (FILE, STICK), delay_ms=FOLDER_KEEP_DAYS * DAY_MS, talks_back=True, at_once=2)
 FILE_TIME_S: Final = 946_684_800  # 2000-01-01: a time of writing would tell when someone wrote
 FILE_MODE: Final = 0o644
 
@@ -32,6 +32,9 @@ _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _OPEN_PART = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_PARCEL = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # NONBLOCK: a pipe must not hold us up
 _OPEN_UNSEEN = _OPEN_PARCEL | getattr(os, "O_NOATIME", 0)  # the time of reading would tell when someone looked
+
+# Larger writes ask the kernel for huge pages, which a virtual machine may first have to get back from its host.
+_WRITE_BYTES = 256 * 1024
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -46,8 +49,8 @@ _Act = Literal["read", "written"]
 class FolderCarrier:
     """Parcels as files of one existing folder; it is never made here, and nothing is touched until the first act.
 
-    Safe for one thread. Between the first ``put`` and ``flush`` the folder is held open, so that what was written
-    and what is made durable are the same disk; a stick can be taken out after ``flush``.
+    Two threads may read and put at once, each another name. Between the first ``put`` and ``flush`` the folder is held
+    open, so that what was written and what is made durable are the same disk; a stick can be taken out after ``flush``.
 
     Raises:
         UsageError: ``path`` cannot be a path.
@@ -59,7 +62,7 @@ class FolderCarrier:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        self._held: int | None = None
+        self._held: dict[int, int] = {}  # at most one descriptor, under 0
         try:
             unfit = not self.path or b"\0" in os.fsencode(self.path)
         except UnicodeEncodeError:
@@ -68,7 +71,7 @@ class FolderCarrier:
             raise UsageError("That cannot be the path of a folder.")
 
     def __del__(self) -> None:
-        if getattr(self, "_held", None) is not None:
+        if getattr(self, "_held", None):
             self._let_go()
 
     def list(self) -> Iterator[Listed]:
@@ -99,11 +102,11 @@ class FolderCarrier:
         return None  # nobody promises that a folder keeps anything
 
     def flush(self) -> None:
-        if self._held is None:
+        if not self._held:
             return
         with self._border("written"):
             try:
-                os.fsync(self._held)
+                os.fsync(self._held[0])
             except OSError as problem:
                 if problem.errno not in {errno.EINVAL, errno.ENOTSUP}:  # no such act on some shares
                     raise
@@ -141,14 +144,15 @@ class FolderCarrier:
             os.close(folder)
 
     def _hold(self) -> int:
-        if self._held is None:
-            self._held = os.open(self.path, _OPEN_FOLDER)
-        return self._held
+        if not self._held:
+            opened = os.open(self.path, _OPEN_FOLDER)
+            if self._held.setdefault(0, opened) != opened:  # no lock, which an interrupt could leave shut
+                os.close(opened)
+        return self._held[0]
 
     def _let_go(self) -> None:
-        held, self._held = self._held, None
-        if held is not None:
-            os.close(held)
+        if self._held:
+            os.close(self._held.pop(0))
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -263,7 +267,7 @@ def _write(folder: int, part: str, view: memoryview) -> None:
     try:
         written = 0
         while written < view.nbytes:
-            written += os.write(file, view[written:])
+            written += os.write(file, view[written : written + _WRITE_BYTES])
         _tolerant(os.fchmod, file, FILE_MODE)  # whatever the umask is
         _tolerant(os.utime, file, (FILE_TIME_S, FILE_TIME_S))
         os.fsync(file)

@@ -21,6 +21,7 @@ from tiercel.vault.bundles import BundleIn
 from tiercel.vault.files import new_name
 
 from .home import Home
+from .working import SyncedFile
 
 _HASH_CHUNK_BYTES = 1 << 20
 
@@ -98,6 +99,7 @@ class EnclosureSpool:
         assert here.file is not None
         self.path = home.vault.enclosures / here.file
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._synced = SyncedFile(self._file)
         self._repair: list[tuple[int, int, bytes]] = []
 
     def add(self, symbols: Symbols) -> None:
@@ -119,11 +121,8 @@ class EnclosureSpool:
 
     def _write(self, group: int, first: int, view: memoryview) -> None:
         offset = group * self.layout.group_bytes + first * self.layout.symbol_bytes
-        view = view[: max(0, self.row.length - offset)]
         try:
-            while view:
-                written = os.pwrite(self._file, view, offset)
-                view, offset = view[written:], offset + written
+            self._synced.write_at(view[: max(0, self.row.length - offset)], offset)
         except OSError as error:
             raise DiskFull() from error
 
@@ -136,7 +135,7 @@ class EnclosureSpool:
     def note(self) -> None:
         """Make the file durable and note what it holds, in the caller's transaction."""
         try:
-            os.fsync(self._file)
+            self._synced.sync()
         except OSError as error:
             raise DiskFull() from error
         for group, index, data in self._repair:
@@ -180,6 +179,7 @@ class EnclosureSpool:
 
     def close(self) -> None:
         """Close the file."""
+        self._synced.close()
         os.close(self._file)
 
 

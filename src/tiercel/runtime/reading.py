@@ -28,6 +28,7 @@ from . import arriving
 from .home import Home
 from .letters import find, view
 from .views import EnclosureView, EventView, LetterView, OpenLetterView, Progress, WayView, no_progress
+from .working import SyncedFile
 
 SEARCH_LIMIT = 200
 
@@ -122,9 +123,13 @@ def _open_into(home: Home, item: Enclosure, part: Path, progress: Progress) -> N
     if not stored.is_file():
         raise EnclosureDamaged("The stored enclosure is missing from the vault folder.")
     try:
-        with stored.open("rb", buffering=0) as source, part.open("xb", buffering=0) as target:
-            open_stream(source, target, item.key, item.size, lambda done: progress("opening", done, item.size))
-            os.fsync(target.fileno())
+        with (
+            stored.open("rb", buffering=0) as source,
+            part.open("xb", buffering=0) as target,
+            SyncedFile(target.fileno()) as synced,
+        ):
+            open_stream(source, synced, item.key, item.size, lambda done: progress("opening", done, item.size))
+            synced.sync()
     except Damaged as error:
         raise EnclosureDamaged() from error
 

@@ -7,15 +7,17 @@ is the parcel taken off the road. A parcel that cannot be taken in never stops t
 from __future__ import annotations
 
 import struct
-import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tiercel.errors import (
     CarrierError,
+    CarrierMissing,
     Damaged,
     DiskFull,
     LimitError,
     MalformedError,
+    NewerVersion,
     ParcelMissing,
     SealError,
     TiercelError,
@@ -28,23 +30,33 @@ from tiercel.parcel.tags import recognise
 from tiercel.ports import Listed, Profile
 from tiercel.vault import bonds, bundles, notes, roads
 from tiercel.vault.bonds import Bond
+from tiercel.vault.bundles import BundleIn
+from tiercel.wire import to_base32
 
 from . import arriving, hearing, pairing
 from .gathering import EnclosureSpool, claim, gather_small, missing_groups
 from .home import Home
 from .keyring import Lock, receiving
-from .opening import open_bundle
+from .opening import POISON, open_bundle
 from .planning import RoadAt
 from .views import Progress
+from .working import ahead
 
 NOTE_EVERY_PARCELS = 32
 """Enclosure parcels taken in between two durable notes: 32 MiB of the largest kind."""
 
-POISON = (
-    ValueError, ArithmeticError, MemoryError, RecursionError, UnicodeError, struct.error, zlib.error, AssertionError,
-    LookupError, TypeError,
-)  # fmt: skip
-"""What hostile bytes may raise in code that should have refused them: the parcel is set aside and the loop goes on."""
+SPOOLS_OPEN_MAX = 64
+"""Files of enclosures open at once: a letter may bring a thousand."""
+
+_Seen = tuple[Lock, Symbols | NoteBox | Exception]
+
+
+class _UnforeseenError(Exception):
+    """A whole bundle met an error that no code foresaw."""
+
+    def __init__(self, bundle: BundleIn, whole: bytes) -> None:
+        super().__init__()
+        self.bundle, self.whole = bundle, whole
 
 
 @dataclass
@@ -86,9 +98,11 @@ class Reader:
         total = sum(entry.size_bytes for entry in listed if entry.name not in ours)
         self.road.present = {entry.name for entry in listed if entry.name in ours}
         self.taken_bytes, before = 0, self._states()
-        for entry in listed:
-            if entry.name not in ours and keyring:
-                self._consider(entry, keyring)
+        theirs = [entry for entry in listed if entry.name not in ours and keyring]
+        at_once = self.road.carrier.road.at_once if len(theirs) > 1 else 1
+        with ahead(lambda entry: self._look(entry, keyring), theirs, at_once) as looked:
+            for entry, seen in looked:
+                self._consider(entry, seen)
                 self.taken_bytes += entry.size_bytes
                 self.progress("reading " + self.road.row.name, self.taken_bytes, total)
         return self._states() != before
@@ -106,20 +120,43 @@ class Reader:
 
     # -- one parcel ------------------------------------------------------------------------------
 
-    def _consider(self, entry: Listed, keyring: list[ParcelKeys]) -> None:
+    def _look(self, entry: Listed, keyring: list[ParcelKeys]) -> _Seen | CarrierError | None:
+        """Recognise, fetch and open one parcel, by a helper: nothing of the vault is touched here."""
         try:
             at = recognise(self.road.carrier.head(entry.name), keyring)
             if at is None:
-                return
+                return None
             parcel = self.road.carrier.fetch(entry.name)
         except ParcelMissing:
-            return  # somebody was quicker; what it held comes again if it is needed
+            return None  # somebody was quicker; what it held comes again if it is needed
+        except CarrierMissing:
+            raise
+        except CarrierError as error:
+            return error  # one file that cannot be read does not stop the others
         try:
-            taken = self._take(entry, self.locks[at], parcel)
+            return self.locks[at], open_parcel(self.locks[at].keys, self._profile(entry.size_bytes), parcel)
+        except (MalformedError, SealError, *POISON) as error:
+            return self.locks[at], error
+
+    def _consider(self, entry: Listed, look: Callable[[], _Seen | CarrierError | None]) -> None:
+        seen = look()
+        if seen is None:
+            return
+        if isinstance(seen, CarrierError):
+            self._say(str(seen))
+            return
+        try:
+            taken = self._take(entry.name, *seen)
         except (VaultError, CarrierError, DiskFull):
             raise
         except LimitError as error:
             self._say(str(error))
+            return
+        except NewerVersion as error:
+            self._say(str(error))  # left where it is: a newer Tiercel will read it
+            return
+        except _UnforeseenError as error:
+            self._give_up(entry.name, error)
             return
         except (MalformedError, SealError, *POISON) as error:
             self._set_aside(entry.name, error)
@@ -128,21 +165,21 @@ class Reader:
             self.road.got += 1
             self._remove(entry.name)
 
-    def _take(self, entry: Listed, lock: Lock, parcel: bytes) -> bool:
+    def _take(self, name: str, lock: Lock, box: Symbols | NoteBox | Exception) -> bool:
         """Take in one parcel; True when it is durable and may leave the road."""
-        profile = self._profile(entry.size_bytes)
-        box = open_parcel(lock.keys, profile, parcel)
+        if isinstance(box, Exception):
+            raise box
         # Whoever saw the invitation has the pairing keys: nothing but pairing messages may come under them.
         if (isinstance(box, Symbols) and box.kind == Kind.PAIRING) != (lock.epoch is None):
             raise Damaged("A parcel came under keys that are not for its kind.")
         if isinstance(box, Symbols) and box.kind == Kind.ENCLOSURE:
-            return self._take_enclosure(entry.name, lock, box)
+            return self._take_enclosure(name, lock, box)
         with self.home.vault.transaction():
             bond = self._heard(lock)
             if isinstance(box, NoteBox):
                 said = hearing.hear(self.home, bond, box.record, self.road, lock.superseded)
             else:
-                said = self._take_small(bond, box)
+                said = self._take_small(bond, lock, box)
         self.home.remove_doomed()
         if said:
             self._say(said)
@@ -157,7 +194,7 @@ class Reader:
             bonds.take_generation(self.home.vault, bond.id, bond.their_direction, lock.generation, now)
         return bonds.bond_by_id(self.home.vault, lock.bond)
 
-    def _take_small(self, bond: Bond, box: Symbols) -> str | None:
+    def _take_small(self, bond: Bond, lock: Lock, box: Symbols) -> str | None:
         known = bundles.in_by_hash(self.home.vault, bond.id, box.bundle_hash)
         if known is not None and known.standing == "spent":
             if known.letter is not None:
@@ -171,7 +208,14 @@ class Reader:
             return None
         if box.kind == Kind.PAIRING:
             return pairing.take_message(self.home, bond, whole)
-        opened = open_bundle(self.home, bond, box.bundle_hash, whole, self.visit)
+        try:
+            opened = open_bundle(self.home, bond, box.bundle_hash, whole, self.visit)
+        except POISON as error:
+            now = self.home.clock.now_ms()
+            begun = BundleIn(
+                box.bundle_hash, bond.id, int(box.kind), box.bundle_len, "spent", None, None, None, now, None
+            )  # fmt: skip
+            raise _UnforeseenError(begun, whole) from error
         self.letters += opened.whole
         return opened.said
 
@@ -190,7 +234,7 @@ class Reader:
             self.spools[key] = EnclosureSpool(self.home, bond, box)
         self.spools[key].add(box)
         self.held_back.append((name, lock))
-        if len(self.held_back) >= NOTE_EVERY_PARCELS:
+        if len(self.held_back) >= NOTE_EVERY_PARCELS or len(self.spools) >= SPOOLS_OPEN_MAX:
             self._note_spools()
         return False
 
@@ -209,6 +253,10 @@ class Reader:
         self.held_back.clear()
         for key in list(self.spools):
             self._finish(key)
+        if len(self.spools) >= SPOOLS_OPEN_MAX:
+            for spool in self.spools.values():
+                spool.close()
+            self.spools.clear()
 
     def _resume(self) -> None:
         """An enclosure whose last parcel was noted before a crash is not sent again: it is finished now."""
@@ -260,6 +308,20 @@ class Reader:
         if hopeless:
             kind = error.kind if isinstance(error, TiercelError) else type(error).__name__
             self._say(f"A parcel on {self.road.row.name} was damaged on its way and was removed ({kind}).")
+            self._remove(name)
+
+    def _give_up(self, name: str, error: _UnforeseenError) -> None:
+        """A bundle that fails a few times is kept for a later version, and not opened for ever."""
+        vault, bundle = self.home.vault, error.bundle
+        key = to_base32(bundle.hash)
+        with vault.transaction():
+            hopeless = roads.poisoned(vault, self.road.row.id, key)
+            if hopeless:
+                roads.forget_poison(vault, self.road.row.id, key)
+                bundles.spent(vault, bundle)
+                bundles.quarantine(vault, bundle.bond, bundle.hash, "unreadable", error.whole, bundle.first_at)
+        if hopeless:
+            self._say("Something came that this version cannot read; it is kept and tried again after an upgrade.")
             self._remove(name)
 
     def _remove(self, name: str) -> None:

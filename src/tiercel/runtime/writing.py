@@ -31,6 +31,7 @@ from . import way
 from .home import Home
 from .letters import find, view
 from .views import Draft, LetterView, Progress, no_progress
+from .working import SyncedFile
 
 
 def write(home: Home, draft: Draft, send: bool = True, progress: Progress = no_progress) -> LetterView:
@@ -170,10 +171,11 @@ def _seal_enclosure(home: Home, n: int, path: Path, progress: Progress) -> Enclo
         with path.open("rb", buffering=0) as source, target.open("xb", buffering=0) as sealed:
             os.chmod(sealed.fileno(), 0o600)
             size = os.fstat(source.fileno()).st_size
-            digest = seal_stream(
-                source, sealed, key, size, lambda done: progress(f"sealing {path.name}", done, size)
-            )  # fmt: skip
-            os.fsync(sealed.fileno())
+            with SyncedFile(sealed.fileno()) as target_file:
+                digest = seal_stream(
+                    source, target_file, key, size, lambda done: progress(f"sealing {path.name}", done, size)
+                )
+                target_file.sync()
     except OSError as error:
         target.unlink(missing_ok=True)
         raise DiskFull(f"{path.name} could not be sealed: {error.strerror or error}. Nothing was stored.") from error

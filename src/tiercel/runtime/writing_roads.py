@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import msgspec
 
@@ -31,6 +31,7 @@ from .home import Home
 from .keyring import sending
 from .planning import RoadAt, unpack_refs
 from .views import Progress
+from .working import ahead
 
 MARK_EVERY_PARCELS = 64
 """Parcels put between two commits that say so."""
@@ -117,36 +118,26 @@ def _put_bundle(home: Home, road: RoadAt, bundle: BundleOut, keys: ParcelKeys, p
             planning.plan_pass(home, road, bundle, layout)
         rows = bundles.handed_of(home.vault, road.row.id, bundle.hash)
     todo = [row for row in rows if not row.put]
-    _put(home, road, _parcels(home, road, bundle, layout, todo, keys, progress))
-    if todo:
-        _handed_over(home, road, bundle)
-
-
-def _parcels(
-    home: Home,
-    road: RoadAt,
-    bundle: BundleOut,
-    layout: Layout,
-    todo: list[Handed],
-    keys: ParcelKeys,
-    progress: Progress,
-) -> Iterator[tuple[Handed, bytearray]]:
+    if not todo:
+        return
     source = _Source(home, bundle, layout)
     profiles = {profile.name: profile for profile in road.carrier.road.profiles}
+    size = profiles[todo[0].profile].size_bytes
+
+    def seal(row: Handed, r: bytes) -> bytearray:
+        refs = unpack_refs(row.refs or b"")
+        kind, symbols = Kind(bundle.kind), source.symbols(refs)
+        return seal_symbols(keys, profiles[row.profile], r, kind, bundle.hash, layout, refs, symbols)
+
+    def say(done: int) -> None:
+        if len(todo) > 1:
+            progress("writing " + road.row.name, done * size, len(todo) * size)
+
     try:
-        for done, row in enumerate(todo, 1):
-            if row.name in road.present:
-                yield row, bytearray()
-                continue
-            refs = unpack_refs(row.refs or b"")
-            r = home.entropy.token(TAG_RANDOM_BYTES)
-            symbols = source.symbols(refs)
-            profile = profiles[row.profile]
-            yield row, seal_symbols(keys, profile, r, Kind(bundle.kind), bundle.hash, layout, refs, symbols)
-            if len(todo) > 1:
-                progress("writing " + road.row.name, done * profile.size_bytes, len(todo) * profile.size_bytes)
+        _put_all(home, road, todo, seal, say)
     finally:
         source.close()
+    _handed_over(home, road, bundle)
 
 
 class _Source:
@@ -189,21 +180,37 @@ class _Source:
             os.close(self.file)
 
 
-def _put(
-    home: Home, road: RoadAt, parcels: Iterator[tuple[Handed, bytearray]] | list[tuple[Handed, bytearray]]
+def _put(home: Home, road: RoadAt, parcels: list[tuple[Handed, bytearray]]) -> None:
+    """Put parcels that are sealed already."""
+    sealed = {row.name: parcel for row, parcel in parcels}
+    _put_all(home, road, [row for row, _parcel in parcels], lambda row, _r: sealed[row.name], lambda _done: None)
+
+
+def _put_all(
+    home: Home, road: RoadAt, rows: list[Handed], seal: Callable[[Handed, bytes], bytearray], say: Callable[[int], None]
 ) -> None:
-    """Put planned parcels and remember them as put, a batch at a time."""
+    """Seal and put planned parcels and remember them as put, a batch at a time."""
+    for start in range(0, len(rows), MARK_EVERY_PARCELS):
+        _put_batch(home, road, rows[start : start + MARK_EVERY_PARCELS], seal)
+        say(min(len(rows), start + MARK_EVERY_PARCELS))
+
+
+def _put_batch(home: Home, road: RoadAt, rows: list[Handed], seal: Callable[[Handed, bytes], bytearray]) -> None:
+    """All of one batch is put, or has failed, before it is flushed: a carrier is never asked for both at once."""
+
+    def carry(task: tuple[Handed, bytes]) -> int | None:
+        row, r = task
+        return road.carrier.put(row.name, seal(row, r)) if r else row.until
+
+    tasks = ((row, b"" if row.name in road.present else home.entropy.token(TAG_RANDOM_BYTES)) for row in rows)
     batch: list[tuple[Handed, int | None]] = []
+    at_once = road.carrier.road.at_once if len(rows) > 1 else 1
     try:
-        for row, parcel in parcels:
-            until = row.until
-            if parcel:
-                until = road.carrier.put(row.name, parcel)
-                road.put += 1
+        with ahead(carry, tasks, at_once) as carried:
+            for (row, r), until in carried:
+                batch.append((row, until()))
+                road.put += bool(r)
                 road.present.add(row.name)
-            batch.append((row, until))
-            if len(batch) >= MARK_EVERY_PARCELS:
-                _mark(home, road, batch)
     finally:
         _mark(home, road, batch)
 
