@@ -138,7 +138,10 @@ def recall(session: Session, id: str) -> None:  # noqa: A002
 
     with session.home() as home:
         view = runtime_writing.recall(home, id)
-    output.show(session.json, shapes.step(view), [f"{view.id[:8]} is {output.state(view.state)} now."])
+    short = view.id[:8]
+    lines = {"recalled": f"{short} is recalled: it never left."}
+    asked = f"{short} is asked back. Whether it returned or was kept comes with a later sync: tiercel track {short}"
+    output.show(session.json, shapes.step(view), [lines.get(view.state, asked)])
 
 
 def tell(session: Session, view: LetterView) -> None:

@@ -174,7 +174,8 @@ def refuse(home: Home, name: str) -> BondView:
         bond = home.bond(name)
         if bond.state not in ("pairing", "compare"):
             raise StateForbids(
-                f"The bond {name} is {bond.state}; it cannot be refused.", remedy=f"`tiercel bond end {name}` ends it."
+                f"The bond {name} is {bond.state}; it cannot be refused.",
+                remedy=f"`tiercel bond end {name}` ends it." if bond.state == "bonded" else "",
             )
         rows.change_bond(home.vault, bond.id, state="refused")
         for letter in letters.letters_where(home.vault, "bond = ? AND kind = ?", bond.id, letters.OPENING):
