@@ -14,7 +14,6 @@ from tiercel.limits import (
 )
 from tiercel.vault import bonds, bundles, files, letters, notes, prekeys
 from tiercel.vault.bonds import Bond
-from tiercel.vault.files import sweep
 
 from . import keyring, way
 from .home import Home
@@ -48,7 +47,6 @@ def after_sync(home: Home) -> None:
     _burn(home)
     if not home.clock_doubtful:
         _delete_by_time(home)
-        sweep(home.vault.enclosures, letters.enclosure_files(home.vault), home.clock.now_ms() - DAY_MS)
     home.remove_doomed()
     day_ago = home.clock.now_ms() - DAY_MS
     files.sweep(home.vault.enclosures, letters.enclosure_files(home.vault), day_ago)
