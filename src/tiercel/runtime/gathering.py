@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 
 from tiercel.crypto import sha256_stream
-from tiercel.errors import Damaged, DiskFull, LimitError, MalformedParcel
+from tiercel.errors import Damaged, LimitError, MalformedParcel
 from tiercel.limits import SPOOL_BOND_BYTES_MAX
 from tiercel.parcel.box import Kind, Symbols
 from tiercel.parcel.gather import GATHERING_BYTES_MAX, Gathering, Tally
 from tiercel.parcel.symbols import Layout, decode_group, group_span, layout_of
 from tiercel.vault import bundles, letters
 from tiercel.vault.bonds import Bond
+from tiercel.vault.border import files as converted
 from tiercel.vault.bundles import BundleIn
 from tiercel.vault.files import new_name
 
@@ -86,6 +87,7 @@ class EnclosureSpool:
 
         Raises:
             LimitError: More unclaimed bytes than one bond may have here.
+            DiskFull, VaultError: The file could not be made.
         """
         self.home, self.bond = home, bond
         here = bundles.in_by_hash(home.vault, bond.id, symbols.bundle_hash)
@@ -98,7 +100,8 @@ class EnclosureSpool:
         self.tally = Tally(self.layout, here.tally)
         assert here.file is not None
         self.path = home.vault.enclosures / here.file
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with converted():
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         self._synced = SyncedFile(self._file)
         self._repair: list[tuple[int, int, bytes]] = []
 
@@ -106,7 +109,7 @@ class EnclosureSpool:
         """Write what is new of one parcel to the file.
 
         Raises:
-            DiskFull: No room; nothing that was noted is lost.
+            DiskFull, VaultError: No room, or the disk failed; nothing that was noted is lost.
             MalformedParcel: It does not agree with what came before.
         """
         _check_agrees(self.row, symbols)
@@ -121,10 +124,8 @@ class EnclosureSpool:
 
     def _write(self, group: int, first: int, view: memoryview) -> None:
         offset = group * self.layout.group_bytes + first * self.layout.symbol_bytes
-        try:
+        with converted():
             self._synced.write_at(view[: max(0, self.row.length - offset)], offset)
-        except OSError as error:
-            raise DiskFull() from error
 
     def _add_repair(self, group: int, first: int, view: memoryview) -> None:
         size = self.layout.symbol_bytes
@@ -134,10 +135,8 @@ class EnclosureSpool:
 
     def note(self) -> None:
         """Make the file durable and note what it holds, in the caller's transaction."""
-        try:
+        with converted():
             self._synced.sync()
-        except OSError as error:
-            raise DiskFull() from error
         for group, index, data in self._repair:
             bundles.add_symbol(self.home.vault, self.bond.id, self.row.hash, group, index, data)
         self._repair.clear()
@@ -152,14 +151,18 @@ class EnclosureSpool:
         """
         if not self.tally.is_whole():
             return False
-        self._decode_groups()
-        if _hash_file(self._file, self.row.length) != self.row.hash:
-            os.ftruncate(self._file, 0)
+        with converted():
+            self._decode_groups()
+            sound = _hash_file(self._file, self.row.length) == self.row.hash
+            if sound:
+                os.fsync(self._file)
+            else:
+                os.ftruncate(self._file, 0)
+        if not sound:
             with self.home.vault.transaction():
                 bundles.drop_symbols(self.home.vault, self.bond.id, self.row.hash)
                 bundles.change_in(self.home.vault, self.bond.id, self.row.hash, tally=None)
             raise Damaged("An enclosure came whole but is not the one that was sent; it is asked for again.")
-        os.fsync(self._file)
         return True
 
     def _decode_groups(self) -> None:

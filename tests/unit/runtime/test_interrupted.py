@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from people import ada_and_bo, bonded, exchange
-from tiercel.errors import NameTaken, TwoAnswers
+from tiercel.errors import DiskFull, NameTaken, TwoAnswers, VaultError
 from tiercel.limits import DAY_MS
 from tiercel.runtime import bonds, reading, reading_roads, syncing, writing, writing_roads
 from tiercel.runtime.home import Home
@@ -148,3 +150,31 @@ def test_two_answers_are_said_before_there_are_words(tmp_path: Path) -> None:
     assert bonds.bonds(ada.home)[0].state == "pairing"
     with pytest.raises(TwoAnswers):
         bonds.confirm(ada.home, "bo")
+
+
+@pytest.mark.parametrize(("number", "error"), [(errno.ENOSPC, DiskFull), (errno.EIO, VaultError)])
+@pytest.mark.parametrize("call", ["open", "pwrite", "fsync"])
+def test_a_disk_that_fails_under_an_enclosure_ends_in_its_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, error: type[Exception]
+) -> None:
+    """Opening, decoding and the last sync were bugs, and a failing disk was called full."""
+    ada, bo = bonded(tmp_path)
+    enclosed = tmp_path / "plan.bin"
+    enclosed.write_bytes(os.urandom(300_000))
+    letter = ada.write("Here is the plan.", enclosures=(enclosed,))
+    ada.sync()
+    whole = getattr(os, call)
+
+    def failing(*args: object, **more: object) -> object:
+        caller = sys._getframe(1).f_code.co_filename
+        if caller.endswith(("gathering.py", "working.py")):
+            raise OSError(number, os.strerror(number))
+        return whole(*args, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, failing)
+        with pytest.raises(error):
+            syncing.sync(bo.home)
+    bo.reopen()
+    exchange(bo, ada)
+    assert ada.state(letter) == "arrived"
