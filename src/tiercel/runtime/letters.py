@@ -5,7 +5,7 @@ from __future__ import annotations
 from tiercel.errors import IdAmbiguous, NameUnknown
 from tiercel.limits import DAY_MS
 from tiercel.vault import bonds, letters
-from tiercel.vault.letters import Letter
+from tiercel.vault.letters import Letter, Summary
 from tiercel.wire import to_base32
 
 from .home import Home
@@ -44,12 +44,21 @@ def _candidates(home: Home, wanted: str) -> list[Letter]:
     return letters.letters_where(home.vault, where, low, low + b"\xff" * (17 - len(low)))
 
 
-def view(home: Home, letter: Letter, bond_name: str | None = None) -> LetterView:
+def view(home: Home, letter: Letter) -> LetterView:
     """A letter as it stands in a list."""
-    count = home.vault.one("SELECT count(*) FROM enclosures WHERE letter = ?", letter.id)
+    return views(home, [letters.summary_of(home.vault, letter.id)])[0]
+
+
+def views(home: Home, summaries: list[Summary]) -> list[LetterView]:
+    """Letters as they stand in a list."""
+    names = {bond.id: bond.name for bond in bonds.all_bonds(home.vault)}
+    return [_view(letter, names[letter.bond]) for letter in summaries]
+
+
+def _view(letter: Summary, bond: str) -> LetterView:
     return LetterView(
         id=to_base32(letter.id),
-        bond=bond_name or bonds.bond_by_id(home.vault, letter.bond).name,
+        bond=bond,
         direction=letter.direction,
         state=letter.state,
         subject=letter.subject,
@@ -57,7 +66,7 @@ def view(home: Home, letter: Letter, bond_name: str | None = None) -> LetterView
         arrived_at=letter.arrived_at,
         read_at=letter.read_at,
         number=letter.number,
-        enclosures=int(count[0]) if count else 0,
+        enclosures=letter.enclosures,
         urgent=bool(letter.urgent),
         deadline_at=None if letter.deadline_day is None else (letter.deadline_day + 1) * DAY_MS,
     )

@@ -26,18 +26,17 @@ from tiercel.wire import to_base32
 
 from . import arriving
 from .home import Home
-from .letters import find, view
+from .letters import find, view, views
 from .views import EnclosureView, EventView, LetterView, OpenLetterView, Progress, WayView, no_progress
 from .working import SyncedFile
 
 SEARCH_LIMIT = 200
 
 
-def letters(home: Home, bond: str | None = None) -> list[LetterView]:
-    """Letters, newest first, of one bond or of all."""
+def letters(home: Home, bond: str | None = None, limit: int | None = None) -> list[LetterView]:
+    """Letters, newest first, of one bond or of all; at most ``limit`` of them."""
     chosen = None if bond is None else home.bond(bond).id
-    names = {each.id: each.name for each in bonds.all_bonds(home.vault)}
-    return [view(home, letter, names[letter.bond]) for letter in rows.shown_letters(home.vault, chosen)]
+    return views(home, rows.shown_letters(home.vault, chosen, -1 if limit is None else limit))
 
 
 def read(home: Home, letter_id: str, peek: bool = False, receipt: bool = False) -> OpenLetterView:
@@ -187,5 +186,4 @@ def _next(letter: Letter) -> str:
 def search(home: Home, words: str, bond: str | None = None) -> list[LetterView]:
     """Letters that hold every word in text, subject, place or enclosure names, newest first."""
     chosen = None if bond is None else home.bond(bond).id
-    found = rows.search_letters(home.vault, words, chosen, SEARCH_LIMIT)
-    return [view(home, letter) for letter in found if not (letter.direction == "in" and letter.state == "returned")]
+    return views(home, rows.search_letters(home.vault, words, chosen, SEARCH_LIMIT))

@@ -45,6 +45,31 @@ class Letter:
 
 
 @dataclass(frozen=True)
+class Summary:
+    """What a list shows of a letter: no text, and how many enclosures it has."""
+
+    id: bytes
+    bond: int
+    direction: str
+    state: str
+    subject: str | None
+    written_at: int | None
+    arrived_at: int | None
+    read_at: int | None
+    number: int | None
+    urgent: int
+    deadline_day: int | None
+    enclosures: int
+
+
+_SUMMARY = (
+    "SELECT id, bond, direction, state, letters.subject, written_at, arrived_at, read_at, number, urgent, deadline_day,"
+    " (SELECT count(*) FROM enclosures WHERE letter = letters.id) "
+)
+_SHOWN = "kind = 0 AND NOT (direction = 'in' AND state = 'returned')"
+
+
+@dataclass(frozen=True)
 class Enclosure:
     """A row of ``enclosures``."""
 
@@ -91,12 +116,21 @@ def letters_where(vault: Vault, where: str, *args: object) -> list[Letter]:
     return select(vault, Letter, "letters", "WHERE " + where, *args)
 
 
-def shown_letters(vault: Vault, bond: int | None, limit: int = -1) -> list[Letter]:
-    """Letters a person sees, newest first: no service letters, nothing returned unseen."""
-    where = "kind = 0 AND NOT (direction = 'in' AND state = 'returned')"
+def shown_letters(vault: Vault, bond: int | None, limit: int) -> list[Summary]:
+    """Letters a person sees, newest first: no service letters, nothing returned unseen. A negative limit is none."""
+    where = f"FROM letters WHERE {_SHOWN} ORDER BY seq DESC LIMIT ?"
     if bond is None:
-        return letters_where(vault, f"{where} ORDER BY seq DESC LIMIT ?", limit)
-    return letters_where(vault, f"bond = ? AND {where} ORDER BY seq DESC LIMIT ?", bond, limit)
+        return _summaries(vault, where, limit)
+    return _summaries(vault, where.replace("WHERE", "WHERE bond = ? AND"), bond, limit)
+
+
+def summary_of(vault: Vault, letter: bytes) -> Summary:
+    """One letter as a list shows it."""
+    return _summaries(vault, "FROM letters WHERE id = ?", letter)[0]
+
+
+def _summaries(vault: Vault, where: str, *args: object) -> list[Summary]:
+    return [Summary(*row) for row in vault.all(_SUMMARY + where, *args)]
 
 
 def burn(vault: Vault, letter: Letter) -> list[str]:
@@ -204,13 +238,13 @@ def index_letter(vault: Vault, letter: Letter) -> None:
     )  # fmt: skip
 
 
-def search_letters(vault: Vault, words: str, bond: int | None, limit: int) -> list[Letter]:
+def search_letters(vault: Vault, words: str, bond: int | None, limit: int) -> list[Summary]:
     """Letters that hold every word (a last word may be a beginning), newest first."""
     terms = ['"' + word.replace('"', '""') + '"' for word in words.split()]
     if not terms:
         return []
     query = " AND ".join(terms) + " *"
-    where = "seq IN (SELECT rowid FROM letters_fts WHERE letters_fts MATCH ? ORDER BY rowid DESC)"
-    if bond is not None:
-        return letters_where(vault, f"bond = ? AND {where} ORDER BY seq DESC LIMIT ?", bond, query, limit)
-    return letters_where(vault, f"{where} ORDER BY seq DESC LIMIT ?", query, limit)
+    # The index is walked from its newest letter, and no further than the limit: a word of every letter costs no more.
+    where = f"""FROM letters_fts CROSS JOIN letters ON seq = letters_fts.rowid
+        WHERE letters_fts MATCH ? AND bond = ifnull(?, bond) AND {_SHOWN} ORDER BY letters_fts.rowid DESC LIMIT ?"""
+    return _summaries(vault, where, query, bond, limit)
