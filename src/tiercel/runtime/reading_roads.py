@@ -210,7 +210,7 @@ class Reader:
             return pairing.take_message(self.home, bond, whole)
         try:
             opened = open_bundle(self.home, bond, box.bundle_hash, whole, self.visit)
-        except POISON as error:
+        except (MalformedError, SealError, *POISON) as error:  # none that the opening has a verdict for
             now = self.home.clock.now_ms()
             begun = BundleIn(
                 box.bundle_hash, bond.id, int(box.kind), box.bundle_len, "spent", None, None, None, now, None
