@@ -28,7 +28,7 @@ def measure(options: Options) -> list[Row]:
 
         def ours() -> float:
             with common.workplace(place) as here:
-                common.settle()
+                common.warm_memory(5 * size)
                 steps.append(common.in_child(lambda: whole_way(here, source)))
             return steps[-1]["all"]
 
@@ -76,6 +76,7 @@ def _nncp(place: Path, source: Path) -> float:
         ours, theirs = _two_nodes(here)
         road = here / "road"
         road.mkdir()
+        common.warm_memory(5 * source.stat().st_size)
         common.settle()
 
         def way() -> None:
