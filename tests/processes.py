@@ -175,9 +175,8 @@ class World:
         self.look()
         for _ in range(rounds):
             self.sync("ada", "bo")
-            if not any(self.open_letters(name) for name in OTHER):
+            if not any(self.open_letters(name) for name in OTHER) and not any(self.post.iterdir()):
                 break
-        self.sync("ada", "bo", "ada", "bo")
         self.check()
 
     def open_letters(self, name: str) -> int:

@@ -84,6 +84,7 @@ def test_killed_at_every_commit_of_the_pairing(strangers: World, children: Child
             ran = children.run(world, name, *what.split(), at=at, when=when, of=EVENTS)
             if not ran.killed:
                 assert ran.code == 0 and at > 1
+                print(f"{2 * at - 2} kills")
                 return
             to_the_end(world)
             one_bond(world)
@@ -218,6 +219,7 @@ def test_killed_while_two_answers_are_taken_in(strangers: World, children: Child
             ran = children.run(world, "ada", "sync", at=at, when=when, of=EVENTS)
             if not ran.killed:
                 assert ran.code == 0 and at > 5
+                print(f"{2 * at - 2} kills")
                 return
             for name in ("ada", "bo", "ada", "bo", "ada"):
                 visit(world, name)
