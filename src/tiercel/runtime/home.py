@@ -66,9 +66,9 @@ class Home:
     def watch_clock(self) -> None:
         """Notice a jump of the clock since it was last looked at; every run and every visit looks."""
         now = self.clock.now_ms()
-        last = settings.get_int(self.vault, "last_run_ms", now)
-        doubtful = clock_in_doubt(last, now)
-        if doubtful or not 0 <= now - last < _HOUR_MS:
+        last = settings.get_int(self.vault, "last_run_ms", -1)
+        doubtful = last >= 0 and clock_in_doubt(last, now)
+        if doubtful or last < 0 or not 0 <= now - last < _HOUR_MS:
             with self.vault.transaction():
                 settings.put(self.vault, "last_run_ms", now)
                 if doubtful:
