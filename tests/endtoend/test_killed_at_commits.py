@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from processes import Children, World
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 EVENTS = ("commit", "forget", "put", "remove")
 MIB = 1 << 20
@@ -108,6 +109,7 @@ def at_every_event(
                 return
             kills += 1
             world.deliver()
+            shutil.rmtree(world.folder)
     raise AssertionError
 
 

@@ -16,7 +16,7 @@ from tiercel.runtime import bonds, syncing
 from tiercel.runtime.bonds import TWO_ANSWERS
 from tiercel.vault import bonds as rows
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 EVENTS = ("commit", "forget", "put", "remove")
 STEPS = [
@@ -89,6 +89,7 @@ def test_killed_at_every_commit_of_the_pairing(strangers: World, children: Child
             to_the_end(world)
             one_bond(world)
             assert not list(world.post.iterdir())
+            shutil.rmtree(world.folder)
 
 
 def test_invite_and_accept_killed_at_every_commit(strangers: World, children: Children, tmp_path: Path) -> None:
