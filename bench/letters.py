@@ -82,9 +82,7 @@ def _ours(count: int) -> Iterator[tuple[str, str, Callable[[], float]]]:
 
 def _hpke(count: int) -> Iterator[tuple[str, str, Callable[[], float]]]:
     suite = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
-    private = hpke.MLKEM768X25519PrivateKey(
-        crypto.MLKEM768PrivateKey.generate(), crypto.X25519PrivateKey.generate()
-    )
+    private = hpke.MLKEM768X25519PrivateKey(crypto.MLKEM768PrivateKey.generate(), crypto.X25519PrivateKey.generate())
     public, plain = private.public_key(), bytes(LETTER_BYTES)
     sealed = suite.encrypt(plain, public, info=b"")
 

@@ -90,7 +90,7 @@ def visit(folder: str) -> None:
 def _queries() -> dict[str, list[str]]:
     word: Callable[[int], str] = filling.word
     return {
-        "a word of most letters": [word(n) for n in range(0, 10)],
+        "a word of most letters": [word(n) for n in range(10)],
         "a middling word": [word(n) for n in range(500, 520)],
         "a rare word": [word(n) for n in range(30_000, 30_020)],
         "two words": [f"{word(n)} {word(n + 700)}" for n in range(300, 320)],

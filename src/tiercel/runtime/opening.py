@@ -14,7 +14,7 @@ from tiercel import __version__
 from tiercel.delivery.schedule import repeat_receipt
 from tiercel.errors import Damaged, Duplicate, Forged, KeyExpired, MalformedError, NewerVersion, OtherBond
 from tiercel.letter.record import Kind, LetterRecord, ReaderRecord, decode_letter, readers_hash
-from tiercel.limits import DAY_MS
+from tiercel.limits import DAY_MS, PID_BYTES
 from tiercel.sealing.envelope import BondKeys, Sealed, open_letter, split_bundle
 from tiercel.sealing.prekeys import Prekey, accept_gifts, parse_gift, surplus
 from tiercel.sealing.verdict import verdict_for
@@ -139,7 +139,8 @@ def _set_aside(home: Home, bond: Bond, bundle_hash: bytes, verdict: Exception, b
 def _take_extras(home: Home, bond: Bond, sealed: Sealed, record: LetterRecord) -> None:
     """Gifts, last-resort key, root and reader list: what only a sealed letter may bring."""
     made_day = min(record.sealed_day, home.clock.now_ms() // DAY_MS)
-    known, held = prekeys.theirs_known(home.vault, bond.id, sealed.incarnation)
+    pids = {data[:PID_BYTES] for data in (*record.gifts, record.last_resort or b"")}
+    known, held = prekeys.theirs_known(home.vault, bond.id, sealed.incarnation, pids)
     ours = {row[0] for row in home.vault.all("SELECT pid FROM prekeys_ours WHERE bond = ?", bond.id)}
     ours |= {row[0] for row in home.vault.all("SELECT public_hash FROM prekeys_ours WHERE bond = ?", bond.id)}
     accepted = accept_gifts(record.gifts, known, ours)

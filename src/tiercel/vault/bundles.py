@@ -162,13 +162,14 @@ def forget_in(vault: Vault, bond: int, bundle_hash: bytes) -> None:
 
 def gathering(vault: Vault, bond: int) -> list[BundleIn]:
     """What is not whole yet."""
-    return select(vault, BundleIn, "bundles_in", "WHERE bond = ? AND standing = 'gathering'", bond)
+    return select(vault, BundleIn, "bundles_in", "WHERE +bond = ? AND standing = 'gathering'", bond)
 
 
 def unclaimed_bytes(vault: Vault, bond: int) -> int:
     """Bytes of enclosures, whole or not, that no letter has named yet."""
     row = vault.one(
-        "SELECT coalesce(sum(length), 0) FROM bundles_in WHERE bond = ? AND kind = 2 AND standing <> 'spent'"
+        "SELECT coalesce(sum(length), 0) FROM bundles_in WHERE +bond = ? AND kind = 2"
+        " AND standing IN ('gathering', 'whole', 'refused')"
         " AND hash NOT IN (SELECT bundle_hash FROM enclosures)",
         bond,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .rows import insert, select_one
@@ -130,18 +131,18 @@ def add_theirs(vault: Vault, prekey: TheirPrekey) -> None:
     insert(vault, "prekeys_theirs", or_ignore=True, **vars(prekey))
 
 
-def theirs_known(vault: Vault, bond: int, incarnation: bytes) -> tuple[set[bytes], int]:
-    """Pids of theirs ever taken or refused, and how many one-time gifts of an incarnation are held."""
-    rows = vault.all(
-        "SELECT pid FROM prekeys_theirs WHERE bond = ? UNION ALL SELECT pid FROM prekeys_refused WHERE bond = ?",
-        bond, bond,
-    )  # fmt: skip
+def theirs_known(vault: Vault, bond: int, incarnation: bytes, pids: Iterable[bytes] = ()) -> tuple[set[bytes], int]:
+    """Which of these pids were ever taken or refused, and how many one-time gifts of an incarnation are held."""
+    where = (
+        "SELECT 1 WHERE EXISTS (SELECT 1 FROM prekeys_theirs WHERE bond = ?1 AND pid = ?2)"
+        " OR EXISTS (SELECT 1 FROM prekeys_refused WHERE bond = ?1 AND pid = ?2)"
+    )
     held = vault.one(
         "SELECT count(*) FROM prekeys_theirs WHERE bond = ? AND incarnation = ? AND kind = 'one-time'",
         bond,
         incarnation,
     )
-    return {row[0] for row in rows}, held[0] if held else 0
+    return {pid for pid in pids if vault.one(where, bond, pid)}, held[0] if held else 0
 
 
 def take_theirs(vault: Vault, bond: int, usable_from_day: int) -> TheirPrekey | None:

@@ -145,6 +145,7 @@ CREATE TABLE letters (          -- letters, drafts, service letters, openings; i
 ) STRICT;
 CREATE INDEX letters_bond ON letters (bond, seq);
 CREATE INDEX letters_open ON letters (state) WHERE direction = 'out';
+CREATE INDEX letters_recall ON letters (recall_at) WHERE recall_at IS NOT NULL;
 CREATE INDEX letters_reply ON letters (reply_to) WHERE reply_to IS NOT NULL;
 
 CREATE VIRTUAL TABLE letters_fts USING fts5 (
@@ -207,6 +208,7 @@ CREATE TABLE bundles_in (       -- what is gathered, and what was gathered befor
     told     BLOB,                     -- digest of the last want said about it, so that it is not repeated idly
     PRIMARY KEY (bond, hash)
 ) STRICT;
+CREATE INDEX bundles_in_standing ON bundles_in (standing, first_at);  -- nearly all are spent, and never looked for
 
 CREATE TABLE symbols_in (       -- symbols of letters, and repair symbols of enclosures, until the bundle is whole
     bond   INTEGER NOT NULL,
