@@ -1,0 +1,287 @@
+"""Prekeys, roots, clocks and old copies: what a bond's keys do over months."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from people import Person, bonded, exchange
+from post_office import of_letter, parcels
+from tiercel.crypto import kem_public
+from tiercel.errors import VaultRolledBack
+from tiercel.limits import DAY_MS, GIFTS_PER_INCARNATION_MAX
+from tiercel.parcel.note import Note, encode_note
+from tiercel.runtime import bonds, doctor, hearing, reading, seals, syncing, trust, writing
+from tiercel.runtime.planning import RoadAt
+from tiercel.runtime.views import Draft
+from tiercel.sealing.prekeys import make_prekey
+from tiercel.testing.entropy import SeededEntropy
+from tiercel.vault import bonds as bond_rows
+from tiercel.vault import letters as letter_rows
+from tiercel.vault import prekeys, roads
+from vault_kit import every_page, key_of
+
+
+def count(person: Person, sql: str) -> int:
+    row = person.home.vault.one("SELECT count(*) FROM " + sql)
+    assert row is not None
+    return int(row[0])
+
+
+def bond_of(person: Person) -> bond_rows.Bond:
+    return bond_rows.all_bonds(person.home.vault)[0]
+
+
+# -- gifts -------------------------------------------------------------------------------------------
+
+
+def test_T_GIFT_1_a_thousand_hostile_gifts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada, bo = bonded(tmp_path)
+    entropy = SeededEntropy("hostile")
+    made = [make_prekey(entropy)[1] for _ in range(1100)]
+    ours = [
+        pid + kem_public(seed) + token
+        for pid, seed, token in ada.home.vault.all("SELECT pid, seed, token FROM prekeys_ours LIMIT 40")
+    ]
+    low = [entropy.token(8) + made[n][8:1192] + bytes(32) + entropy.token(32) for n in range(40)]
+    batches = [made[n : n + 200] + ours[n % 40 :][:5] + low[n % 40 :][:5] + made[:40] for n in range(0, 1100, 200)]
+    real = seals._with
+
+    def hostile(record: seals.LetterRecord, *rest: object) -> seals.LetterRecord:
+        return msgspec.structs.replace(real(record, *rest), gifts=tuple(batches.pop(0)[:256]))  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(seals, "_with", hostile)
+        letters = []
+        while batches:
+            letters.append(bo.write("a gift for you"))
+            exchange(bo, ada, rounds=1)
+    held = count(ada, "prekeys_theirs WHERE kind = 'one-time'")
+    assert 0 < held <= GIFTS_PER_INCARNATION_MAX
+    own = {row[0] for row in ada.home.vault.all("SELECT pid FROM prekeys_ours")}
+    theirs = {row[0] for row in ada.home.vault.all("SELECT pid FROM prekeys_theirs")}
+    assert not own & theirs and not {gift[:8] for gift in low} & theirs
+    exchange(ada, bo)
+    assert {bo.state(letter) for letter in letters} == {"arrived"}
+    answer = ada.write("letters still go")
+    ada.sync()
+    assert ada.state(answer) == "handed over"
+
+
+def test_gifts_in_unacknowledged_letters_do_not_count_and_are_bounded(tmp_path: Path) -> None:
+    ada, _bo = bonded(tmp_path)
+    for _ in range(30):
+        ada.write("x" * 40_000)
+    ada.sync()
+    held, live = prekeys.stock(ada.home.vault, 1, 0)
+    assert held <= 32 and live <= GIFTS_PER_INCARNATION_MAX
+
+
+def test_the_newest_prekey_is_used_first_and_none_twice(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    for _ in range(6):
+        ada.write("uses one")
+    exchange(ada, bo)
+    ada.clock.advance(days=5)
+    bo.write("x" * 24_000)
+    exchange(bo, ada)
+    newest = {row[0] for row in ada.home.vault.all("SELECT pid FROM prekeys_theirs WHERE made_day = ?", today(ada))}
+    assert newest
+    ada.write("hello")
+    ada.sync()
+    [(pid,)] = ada.home.vault.all("SELECT pid FROM bundles_out WHERE kind = 1 AND made_day IS NOT NULL")
+    assert pid in newest and not count(ada, f"prekeys_theirs WHERE pid = x'{pid.hex()}'")
+
+
+def today(person: Person) -> int:
+    return person.clock.now_ms() // DAY_MS
+
+
+def sealed(person: Person) -> list[tuple[bytes]]:
+    """The hashes of the sealed letters under way, service letters left out."""
+    return person.home.vault.all(
+        "SELECT b.hash FROM bundles_out b JOIN letters l ON l.id = b.letter WHERE l.kind = 0 AND b.kind = 1"
+    )
+
+
+def test_a_seal_is_renewed_before_the_road_outlives_it(tmp_path: Path) -> None:
+    """120 days of a prekey and a road of 60: sealed again once it is 61 days old."""
+    ada, bo = bonded(tmp_path)
+    letter = ada.write("long on the way")
+    ada.sync()
+    [(first,)] = sealed(ada)
+    ada.clock.advance(days=40)
+    ada.sync()
+    assert sealed(ada) == [(first,)]
+    ada.clock.advance(days=21)
+    ada.sync()
+    [(second,)] = sealed(ada)
+    assert second != first
+    assert count(ada, "letters WHERE kind = 0 AND weaker = 1") == 1, "gifts as old as the seal are no use either"
+    exchange(bo, ada)
+    assert ada.state(letter) == "arrived" and len(reading.letters(bo.home)) == 1
+
+
+def test_gifts_too_old_for_the_road_are_replaced_by_a_service_letter(tmp_path: Path) -> None:
+    """They counted as held, so no service letter came and the writer fell back to the last-resort key."""
+    ada, bo = bonded(tmp_path)
+    for _ in range(3):
+        ada.clock.advance(days=40)
+        exchange(ada, bo)
+    ada.clock.advance(days=1)
+    letter = ada.write("one-sided")
+    exchange(ada, bo)
+    assert ada.state(letter) == "arrived" and not count(ada, "letters WHERE kind = 0 AND weaker = 1")
+
+
+def test_service_letters_are_never_shown_and_at_most_weekly(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    made = []
+    for _ in range(60):
+        for _ in range(3):
+            ada.write("one way")
+        ada.clock.advance(days=1)
+        exchange(ada, bo, rounds=1)
+        made.append(count(bo, "letters WHERE kind = 1 AND direction = 'out'"))
+    assert 3 <= made[-1] <= 60 // 7 + 1
+    assert all(each.direction == "out" for each in reading.letters(ada.home))
+    assert count(ada, "letters WHERE kind = 1 AND direction = 'in'") and not reading.search(ada.home, "service")
+
+
+# -- deletion ----------------------------------------------------------------------------------------
+
+
+def test_T_DEL_1_after_opening_and_one_idle_sync_the_secret_is_nowhere(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    before = {pid: (seed, token) for pid, seed, token in bo.home.vault.all("SELECT pid, seed, token FROM prekeys_ours")}
+    for n in range(3):
+        ada.write(f"letter {n}")
+    ada.sync()
+    bo.sync()
+    bo.sync()
+    left = {row[0] for row in bo.home.vault.all("SELECT pid FROM prekeys_ours")}
+    dead = [secret for pid, secret in before.items() if pid not in left]
+    alive = [secret for pid, secret in before.items() if pid in left]
+    assert len(dead) == 3 and alive
+    pages = [page for _name, page in every_page(bo.folder, key_of(bo.folder, "a quiet evening"))]
+    found = [any(seed[:24] in page or token[:16] in page for page in pages) for seed, token in dead]
+    assert found == [False] * 3
+    assert any(alive[0][0][:24] in page for page in pages), "the scan does find what is there"
+
+
+# -- an older copy -----------------------------------------------------------------------------------
+
+
+def test_T_VAULT_2_an_old_copy_put_back_sends_nothing_until_a_person_says_so(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    early = ada.write("early")
+    exchange(ada, bo)
+    ada.home.close()
+    shutil.copytree(ada.folder, tmp_path / "copy")
+    ada.reopen()
+    used: set[bytes] = set()
+    for n in range(12):  # days go by, gifts are used
+        ada.write(f"lost {n}")
+        bo.write("x" * 3000)
+        ada.sync()
+        used |= {row[0] for row in ada.home.vault.all("SELECT pid FROM bundles_out WHERE made_day IS NOT NULL")}
+        exchange(bo, ada)
+        ada.clock.advance(days=1)
+    ada.home.close()
+    shutil.rmtree(ada.folder)
+    (tmp_path / "copy").rename(ada.folder)
+    ada.reopen()
+    on_the_road = {path.name: path.read_bytes() for path in parcels(tmp_path / "post")}
+    late = bo.write("while you were away")
+    with pytest.raises(VaultRolledBack):
+        syncing.sync(ada.home)
+    assert {path.name: path.read_bytes() for path in parcels(tmp_path / "post")} == on_the_road
+    assert reading.read(ada.home, early).body == "early"
+    doctor.accept_old_copy(ada.home)
+    trust.clock_ok(ada.home)
+    letters = [ada.write(f"again {n}") for n in range(3)]
+    ada.sync()
+    again = {row[0] for row in ada.home.vault.all("SELECT pid FROM bundles_out WHERE made_day IS NOT NULL")}
+    assert not used & again, "no prekey is used twice"
+    for _ in range(8):
+        ada.clock.advance(days=1)
+        exchange(ada, bo, rounds=2)
+    assert {ada.state(letter) for letter in letters} == {"arrived"}
+    assert bo.state(late) == "arrived"
+
+
+# -- clocks ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("days", [46, 400, -2])
+def test_T_CLOCK_1_nothing_expires_or_is_deleted_until_a_person_says_so(tmp_path: Path, days: int) -> None:
+    ada, bo = bonded(tmp_path)
+    deadline = today(ada) + 10
+    letter = ada.write("until the tenth", deadline_day=deadline)
+    ada.sync()
+    [path] = of_letter(ada, letter, tmp_path / "post")
+    tables = ("prekeys_ours", "roots", "quarantine")
+    before = [count(ada, table) for table in tables]
+    ada.clock.advance(days=days)
+    ada.reopen()
+    assert ada.home.clock_doubtful and any("clock" in notice for notice in ada.home.notices)
+    sent = bond_of(ada).newest_sent
+    ada.sync()
+    assert ada.state(letter) == "handed over" and bond_of(ada).newest_sent == sent
+    assert path.exists() or days == 400  # a seal that could not last is made anew
+    assert all(count(ada, table) >= was for table, was in zip(tables, before, strict=True))
+    ada.clock.advance(days=-days)
+    ada.reopen()
+    trust.clock_ok(ada.home)
+    bo.reopen()
+    if bo.home.clock_doubtful:
+        trust.clock_ok(bo.home)
+    exchange(bo, ada)
+    assert ada.state(letter) == "arrived"
+
+
+def test_after_clock_ok_what_waited_goes_on(tmp_path: Path) -> None:
+    ada, _bo = bonded(tmp_path)
+    letter = ada.write("short", deadline_day=today(ada) + 10)
+    ada.sync()
+    ada.clock.advance(days=46)
+    ada.sync()
+    assert ada.state(letter) == "handed over"
+    trust.clock_ok(ada.home)
+    ada.sync()
+    assert ada.state(letter) == "expired"
+
+
+# -- generations -------------------------------------------------------------------------------------
+
+
+def test_under_a_superseded_generation_only_receipts_are_heard(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    letter = ada.write("secret")
+    exchange(ada, bo)
+    note = encode_note(Note(day=today(ada), recalls=(letter_rows.letters_where(bo.home.vault, "kind = 0")[0].id,)))
+    row = roads.all_carriers(bo.home.vault)[0]
+    road = RoadAt(row, bo.home.open_carrier(row))
+    with bo.home.vault.transaction():
+        hearing.hear(bo.home, bond_of(bo), note, road, superseded=True)
+    assert bo.state(letter) == "arrived"
+    with bo.home.vault.transaction():
+        hearing.hear(bo.home, bond_of(bo), note, road, superseded=False)
+    assert all(each.id != letter for each in reading.letters(bo.home))
+
+
+def test_one_silent_bond_keeps_no_keys_of_another(tmp_path: Path) -> None:
+    """I10: deletion by time believes each bond's own post."""
+    ada, bo = bonded(tmp_path)
+    bonds.invite(ada.home, "cy", "post")
+    gone = {row[0] for row in bo.home.vault.all("SELECT pid FROM prekeys_ours WHERE kind = 'one-time'")}
+    for _ in range(34):
+        ada.clock.advance(days=10)
+        exchange(ada, bo, rounds=1)
+        writing.write(ada.home, Draft("bo", "still here"))
+    left = {row[0] for row in bo.home.vault.all("SELECT pid FROM prekeys_ours")}
+    assert not gone & left
+    assert min(r.generation for r in bond_rows.roots_of(ada.home.vault, 1, bond_of(ada).direction)) > 0
