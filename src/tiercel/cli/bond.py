@@ -273,6 +273,10 @@ def refuse(session: Session, name: str) -> None:
     with session.home() as home:
         view = runtime_bonds.refuse(home, name)
     lines = [f"Refused. Nothing was sealed to {output.plain(name)}, and nothing will be."]
+    if view.state == "ended":
+        lines = [
+            f"You had confirmed already, so the bond is ended instead; {output.plain(name)} is told by the next sync."
+        ]
     output.show(session.json, shapes.bond(view), lines)
 
 

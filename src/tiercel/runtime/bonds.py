@@ -167,6 +167,9 @@ def settle(home: Home, bond: int) -> None:
 def refuse(home: Home, name: str) -> BondView:
     """Refuse a bond that is not bonded yet: its keys are deleted and nothing more is heard under it.
 
+    Once our own "same" was sealed the other side may count on the bond, so it is ended instead: they are told as soon
+    as their keys come, and what they write until then goes back to them.
+
     Raises:
         StateForbids: It is bonded already (end it instead), or over.
     """
@@ -177,10 +180,16 @@ def refuse(home: Home, name: str) -> BondView:
                 f"The bond {name} is {bond.state}; it cannot be refused.",
                 remedy=f"`tiercel bond end {name}` ends it." if bond.state == "bonded" else "",
             )
-        rows.change_bond(home.vault, bond.id, state="refused")
-        for letter in letters.letters_where(home.vault, "bond = ? AND kind = ?", bond.id, letters.OPENING):
-            way.stop_sending(home, letter)
-        rows.forget_keys(home.vault, bond.id)
+        openings = letters.letters_where(
+            home.vault, "bond = ? AND kind = ? AND direction = 'out'", bond.id, letters.OPENING
+        )
+        if any(letter.seals for letter in openings):
+            _end(home, bond)
+        else:
+            rows.change_bond(home.vault, bond.id, state="refused")
+            for letter in openings:
+                way.stop_sending(home, letter)
+            rows.forget_keys(home.vault, bond.id)
     home.vault.forget()
     return view(home, home.bond(name))
 
@@ -195,10 +204,15 @@ def end(home: Home, name: str) -> BondView:
         bond = home.bond(name)
         if bond.state != "bonded":
             raise StateForbids(f"The bond {name} is {bond.state}; only a bonded one can be ended.")
-        rows.change_bond(home.vault, bond.id, state="ended")
-        hold_open_letters(home, bond)
-        way.service_letter(home, bond, letters.END)
+        _end(home, bond)
     return view(home, home.bond(name))
+
+
+def _end(home: Home, bond: Bond) -> None:
+    rows.change_bond(home.vault, bond.id, state="ended")
+    rows.drop_pairing(home.vault, bond.id)
+    hold_open_letters(home, bond)
+    way.service_letter(home, bond, letters.END)
 
 
 def retention(home: Home, name: str) -> RetentionView:

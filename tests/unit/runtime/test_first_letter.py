@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from people import bonded, exchange
+from people import ada_and_bo, bonded, exchange
 from tiercel.runtime import bonds, reading
 
 
@@ -51,3 +51,30 @@ def test_under_watch_a_receipt_waits_a_random_part_of_an_hour_with_all_that_wait
     ada.clock.advance(ms=3_600_000)
     exchange(bo, ada)
     assert {ada.state(letter) for letter in letters} == {"arrived"}
+
+
+def test_refusing_after_our_own_same_left_ends_the_bond_on_both_sides(tmp_path: Path) -> None:
+    ada, bo = ada_and_bo(tmp_path)
+    bonds.accept(bo.home, bonds.invite(ada.home, "bo", "post"), "ada", "post")
+    exchange(bo, ada, rounds=2)
+    for person, name in ((ada, "bo"), (bo, "ada")):
+        bonds.confirm(person.home, name)
+    ada.sync()
+    assert bonds.refuse(ada.home, "bo").state == "ended"
+    bo.sync()
+    assert bonds.bonds(bo.home)[0].state == "bonded"
+    letter = bo.write("are you there?")
+    bo.sync()
+    exchange(ada, bo)
+    assert bonds.bonds(bo.home)[0].state == "ended"
+    assert bo.state(letter) == "returned"
+
+
+def test_refusing_before_anything_was_sealed_says_nothing(tmp_path: Path) -> None:
+    ada, bo = ada_and_bo(tmp_path)
+    bonds.accept(bo.home, bonds.invite(ada.home, "bo", "post"), "ada", "post")
+    exchange(bo, ada, rounds=2)
+    bonds.confirm(ada.home, "bo")
+    assert bonds.refuse(ada.home, "bo").state == "refused"
+    exchange(bo, ada)
+    assert bonds.bonds(bo.home)[0].confirmed == "none"
