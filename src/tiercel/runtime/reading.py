@@ -17,14 +17,11 @@ from tiercel.errors import (
 )
 from tiercel.letter.names import free_name, safe_name
 from tiercel.limits import DAY_MS
-from tiercel.parcel.note import ReceiptKind
-from tiercel.sealing.stream import open_stream
 from tiercel.vault import bonds
 from tiercel.vault import letters as rows
 from tiercel.vault.letters import Enclosure, Letter
 from tiercel.wire import to_base32
 
-from . import arriving
 from .home import Home
 from .letters import find, view, views
 from .views import EnclosureView, EventView, LetterView, OpenLetterView, Progress, WayView, no_progress
@@ -81,6 +78,10 @@ def _mark_shown(home: Home, letter: Letter, peek: bool, receipt: bool) -> None:
         rows.change_letter(home.vault, letter.id, read_at=now, state=state)
         rows.add_event(home.vault, letter.id, now, "read")
     if receipt and not peek:
+        from tiercel.parcel.note import ReceiptKind  # a list needs none of this, and waits for none of it
+
+        from . import arriving
+
         bond = bonds.bond_by_id(home.vault, letter.bond)
         arriving.say_receipt(home, bond, letter, ReceiptKind.READ, -1)
 
@@ -117,6 +118,8 @@ def save_enclosure(
 
 
 def _open_into(home: Home, item: Enclosure, part: Path, progress: Progress) -> None:
+    from tiercel.sealing.stream import open_stream  # as above
+
     assert item.file is not None
     stored = home.vault.enclosures / item.file
     if not stored.is_file():
