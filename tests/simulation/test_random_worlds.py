@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import subprocess
 import time
 from collections import Counter
@@ -31,18 +32,17 @@ from tiercel.vault.keys import unlock
 from tiercel.wire import to_base32
 
 BUDGET_S = 50
-SEEDS_AT_MOST = 60
 STEPS = 110
 UNDER_WAY = {"accepted", "sealed", "handed over"}
 ENDS = {"arrived", "read", "answered", "returned", "recalled", "expired", "crossed"}
 
 
-def seeds() -> list[int]:
+def seeds(count: int) -> list[int]:
     """From the environment, else from the commit."""
     if chosen := os.environ.get("TIERCEL_SIM_SEEDS"):
         return [int(seed) for seed in chosen.split()]
     head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent)
-    return [random.Random(head.stdout).randrange(1 << 32) + n for n in range(SEEDS_AT_MOST)]
+    return [random.Random(head.stdout).randrange(1 << 32) + n for n in range(count)]
 
 
 class World:
@@ -290,17 +290,29 @@ def run(folder: Path, seed: int) -> World:
     return world
 
 
-def test_random_worlds(tmp_path: Path) -> None:
+def run_all(folder: Path, chosen: list[int], budget_s: float) -> None:
+    """Run worlds until the time is up, and say how many and what happened in them."""
     began, worlds, done = time.monotonic(), 0, Counter[str]()
-    for seed in seeds():
-        if worlds and time.monotonic() - began > BUDGET_S:
+    for seed in chosen:
+        if worlds and time.monotonic() - began > budget_s:
             break
-        (tmp_path / str(seed)).mkdir()
+        (folder / str(seed)).mkdir()
         try:
-            world = run(tmp_path / str(seed), seed)
+            world = run(folder / str(seed), seed)
         except Exception as error:
             raise AssertionError(f'repeat with TIERCEL_SIM_SEEDS="{seed}": {error!r}') from error
+        shutil.rmtree(folder / str(seed))
         worlds += 1
         done += world.done
         done["letters"] += len(world.written)
     print(f"{worlds} worlds: {dict(done)}")
+
+
+def test_random_worlds(tmp_path: Path) -> None:
+    run_all(tmp_path, seeds(60), BUDGET_S)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+def test_many_random_worlds(tmp_path: Path) -> None:
+    run_all(tmp_path, seeds(1000), 1800)

@@ -125,13 +125,17 @@ def test_a_seal_is_renewed_before_the_road_outlives_it(tmp_path: Path) -> None:
     assert ada.state(letter) == "arrived" and len(reading.letters(bo.home)) == 1
 
 
-def test_gifts_too_old_for_the_road_are_replaced_by_a_service_letter(tmp_path: Path) -> None:
+def test_gifts_too_old_for_the_road_are_replaced_by_a_service_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They counted as held, so no service letter came and the writer fell back to the last-resort key."""
     ada, bo = bonded(tmp_path)
-    for _ in range(3):
-        ada.clock.advance(days=40)
+    monkeypatch.setattr(seals, "root_due", lambda _home, _bond: False)
+    monkeypatch.setattr(seals, "last_resort_due", lambda _home, _bond: False)
+    for days in (30, 31):
+        ada.clock.advance(days=days)
         exchange(ada, bo)
-    ada.clock.advance(days=1)
+    assert count(bo, "letters WHERE kind = 1 AND direction = 'out' AND state = 'arrived'") == 1
     letter = ada.write("one-sided")
     exchange(ada, bo)
     assert ada.state(letter) == "arrived" and not count(ada, "letters WHERE kind = 0 AND weaker = 1")
@@ -211,6 +215,35 @@ def test_T_VAULT_2_an_old_copy_put_back_sends_nothing_until_a_person_says_so(tmp
         exchange(ada, bo, rounds=2)
     assert {ada.state(letter) for letter in letters} == {"arrived"}
     assert bo.state(late) == "arrived"
+
+
+def test_an_old_copy_does_not_offer_a_root_under_a_number_that_was_given_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other side kept the first of that number, and nothing sent after the switch was recognised."""
+    ada, bo = bonded(tmp_path)
+    real = seals.root_due
+    monkeypatch.setattr(seals, "root_due", lambda home, bond: home is ada.home and real(home, bond))
+    ada.home.close()
+    shutil.copytree(ada.folder, tmp_path / "copy")
+    ada.reopen()
+    for _ in range(5):
+        ada.clock.advance(days=8)
+        ada.write("x" * 3000)
+        exchange(ada, bo)
+    assert {root.generation for root in bond_rows.roots_of(bo.home.vault, 1, bond_of(ada).direction)} > {0}
+    ada.home.close()
+    shutil.rmtree(ada.folder)
+    (tmp_path / "copy").rename(ada.folder)
+    ada.reopen()
+    doctor.accept_old_copy(ada.home)
+    for n in range(5):
+        letter = ada.write(f"letter {n} " + "x" * 3000)
+        exchange(ada, bo)
+        assert ada.state(letter) == "arrived", n
+        ada.clock.advance(days=8)
+    [current] = [r for r in bond_rows.roots_of(ada.home.vault, 1, bond_of(ada).direction) if r.standing == "current"]
+    assert current.generation > 65536
 
 
 # -- clocks ------------------------------------------------------------------------------------------

@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-import pytest
-
 from people import Person, bonded, exchange
 from post_office import PostOffice, of_letter, parcels
 from tiercel.runtime import reading
@@ -21,8 +19,8 @@ def keep_back(ada: Person, letter: str, post: Path) -> list[bytes]:
     return taken
 
 
-@pytest.mark.parametrize("days", [119, 120])
-def test_T_LATE_1_a_letter_overtaken_by_300_opens_on_its_last_day(tmp_path: Path, days: int) -> None:
+def test_T_LATE_1_a_letter_overtaken_by_300_opens_on_its_last_day(tmp_path: Path) -> None:
+    days = 120
     ada, bo = bonded(tmp_path)
     post = tmp_path / "post"
     late = ada.write("I was first")
