@@ -36,8 +36,8 @@ class Road:
     """What a carrier declares of itself.
 
     ``profiles`` go from small to large. ``delay_ms`` is the declared worst delay one way. ``talks_back`` is false
-    on one-way roads, which therefore carry redundancy. ``at_once`` is how many threads may head, fetch and put at the
-    same time, each another name; never while another flushes.
+    on one-way roads, which therefore carry redundancy. ``at_once`` is how many threads may head, fetch, put and
+    remove at the same time, each another name; never while another flushes.
     """
 
     kind: str

@@ -49,8 +49,9 @@ _Act = Literal["read", "written"]
 class FolderCarrier:
     """Parcels as files of one existing folder; it is never made here, and nothing is touched until the first act.
 
-    Two threads may read and put at once, each another name. Between the first ``put`` and ``flush`` the folder is held
-    open, so that what was written and what is made durable are the same disk; a stick can be taken out after ``flush``.
+    Threads may read, put and remove at once, each another name. Between the first ``put`` and ``flush`` the folder is
+    held open, so that what was written and what is made durable are the same disk; a stick can be taken out after
+    ``flush``.
 
     Raises:
         UsageError: ``path`` cannot be a path.

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 
 from tiercel.errors import (
     CarrierError,
@@ -40,7 +42,7 @@ from .keyring import Lock, receiving
 from .opening import POISON, open_bundle
 from .planning import RoadAt
 from .views import Progress
-from .working import ahead
+from .working import Behind, ahead
 
 NOTE_EVERY_PARCELS = 32
 """Enclosure parcels taken in between two durable notes: 32 MiB of the largest kind."""
@@ -73,6 +75,7 @@ class Reader:
     spools: dict[tuple[int, bytes], EnclosureSpool] = field(default_factory=dict)
     held_back: list[tuple[str, Lock]] = field(default_factory=list)  # in a spool, not noted yet
     taken_bytes: int = 0
+    behind: Behind = field(default_factory=lambda: Behind(False))  # takes off the road what was noted
 
     def read(self) -> None:
         """Take in everything there is; again after a pairing step, because new keys may recognise more.
@@ -84,7 +87,6 @@ class Reader:
             self._resume()
             while self._pass():
                 pass
-            self._note_spools()
         finally:
             for spool in self.spools.values():
                 spool.close()
@@ -100,11 +102,13 @@ class Reader:
         self.taken_bytes, before = 0, self._states()
         theirs = [entry for entry in listed if entry.name not in ours and keyring]
         at_once = self.road.carrier.road.at_once if len(theirs) > 1 else 1
-        with ahead(lambda entry: self._look(entry, keyring), theirs, at_once) as looked:
+        self.behind = Behind(at_once > 1)
+        with closing(self.behind), ahead(lambda entry: self._look(entry, keyring), theirs, at_once) as looked:
             for entry, seen in looked:
                 self._consider(entry, seen)
                 self.taken_bytes += entry.size_bytes
                 self.progress("reading " + self.road.row.name, self.taken_bytes, total)
+            self._note_spools()
         return self._states() != before
 
     def _load_locks(self) -> None:
@@ -249,7 +253,7 @@ class Reader:
                 self._heard(lock)
         for name, _lock in self.held_back:
             self.road.got += 1
-            self._remove(name)
+            self.behind.give(partial(self._remove, name))
         self.held_back.clear()
         for key in list(self.spools):
             self._finish(key)

@@ -62,6 +62,26 @@ def _helped(work: Callable[[_T], _R], items: Iterable[_T], at_once: int) -> _Res
         helpers.shutdown(cancel_futures=True)
 
 
+class Behind:
+    """Acts done in their order by one helper while the caller goes on. They raise nothing the caller must know."""
+
+    def __init__(self, helped: bool) -> None:
+        """Without a helper each act is done at once."""
+        self._helper = ThreadPoolExecutor(1) if helped else None
+
+    def give(self, act: Callable[[], None]) -> None:
+        """Have something done."""
+        if self._helper is None:
+            act()
+        else:
+            self._helper.submit(act)
+
+    def close(self) -> None:
+        """Return once all is done."""
+        if self._helper is not None:
+            self._helper.shutdown()
+
+
 class SyncedFile:
     """A growing file that is made durable behind the writer's back, so that the last fsync finds little to do.
 
