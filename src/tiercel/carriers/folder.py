@@ -24,7 +24,7 @@ from tiercel.errors import CarrierError, CarrierFull, CarrierMissing, CarrierRea
 from tiercel.limits import DAY_MS, FOLDER_FILES_MAX, FOLDER_KEEP_DAYS
 from tiercel.ports import Listed, Road
 
-FOLDER_ROAD: Final = Road("folder", (FILE, STICK), delay_ms=FOLDER_KEEP_DAYS * DAY_MS, talks_back=True, at_once=2)
+FOLDER_ROAD: Final = Road("folder", (FILE, STICK), delay_ms=FOLDER_KEEP_DAYS * DAY_MS, talks_back=True, at_once=4)
 FILE_TIME_S: Final = 946_684_800  # 2000-01-01: a time of writing would tell when someone wrote
 FILE_MODE: Final = 0o644
 
