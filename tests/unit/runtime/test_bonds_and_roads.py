@@ -69,13 +69,13 @@ def test_a_refused_bond_hears_and_says_nothing(tmp_path: Path) -> None:
     bonds.refuse(bo.home, "ada")
     exchange(bo, ada)
     assert [each.state for each in bonds.bonds(ada.home)] == ["compare"]
+    assert [each.state for each in bonds.bonds(bo.home)] == ["refused"]
     secrets = bo.home.vault.one(
         "SELECT (SELECT count(*) FROM roots) + (SELECT count(*) FROM prekeys_ours) + (SELECT count(*) FROM pairings)"
     )
     assert secrets == (0,)
-    bonds.refuse(ada.home, "bo")
-    ada.sync()
-    assert not parcels(tmp_path / "post"), "what was ours is taken away"
+    assert bo.home.vault.all("SELECT name FROM handed") == [], "what was Bo's is taken away"
+    assert len(parcels(tmp_path / "post")) == 1, "only Ada's opening waits"
 
 
 @pytest.mark.parametrize("order", ["ada bo", "bo ada", "ada late", "bo late"])
