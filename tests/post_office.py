@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from people import Person
+from tiercel.runtime.views import SyncReport
 from tiercel.vault import letters as rows
 from tiercel.wire import to_base32
 
@@ -116,11 +117,13 @@ def of_letter(writer: Person, letter_id: str, folder: Path) -> list[Path]:
     return [folder / name for (name,) in names if (folder / name).exists()]
 
 
-def settle(people: Iterable[Person], days: float = 1.1, rounds: int = 60) -> int:
+def settle(
+    people: Iterable[Person], days: float = 1.1, rounds: int = 60, visit: Callable[[Person], SyncReport] = Person.sync
+) -> int:
     """Visit in turn, day after day, until nobody waits for a receipt; give back how many rounds it took."""
     people = list(people)
     for done in range(rounds):
-        if not sum([person.sync().waiting for person in people]):
+        if not sum([visit(person).waiting for person in people]):
             return done
         people[0].clock.advance(days=days)
     raise AssertionError(f"still waiting after {rounds} rounds")

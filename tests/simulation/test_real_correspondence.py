@@ -14,6 +14,7 @@ from people import Person, bonded
 from post_office import PostOffice, settle
 from tiercel.limits import DAY_MS, SERVICE_LETTER_DAYS
 from tiercel.runtime import reading
+from tiercel.runtime.views import EventView, SyncReport
 from tiercel.vault import bonds as bond_rows
 
 Real = list[dict[str, Any]]
@@ -29,7 +30,8 @@ class Correspondence:
         self.clock = self.bahr.clock
         self.post = PostOffice(folder / "post", self.rng)
         self.written: dict[str, tuple[dict[str, Any], Path | None]] = {}
-        self.shown: Counter[str] = Counter()
+        self.shown: Counter[str] = Counter()  # how often a letter appeared in its reader's list
+        self.told = 0  # letters that the reports of all visits called newly whole
 
     def write(self, letter: dict[str, Any], enclosure: Path | None = None) -> None:
         more: dict[str, Any] = {"enclosures": (enclosure,)} if enclosure else {}
@@ -38,12 +40,23 @@ class Correspondence:
         self.written[letter_id] = (letter, enclosure)
 
     def visit(self, person: Person) -> None:
-        before = {each.id for each in reading.letters(person.home) if each.direction == "in"}
-        person.sync()
-        now = {each.id for each in reading.letters(person.home) if each.direction == "in"}
-        assert before <= now
-        self.shown.update(now - before)
+        """Visit the folder; then chance has it."""
+        self.sync(person)
         self.post.shuffle(losses=0.05)
+
+    def sync(self, person: Person) -> SyncReport:
+        """Visit the folder and count what appears."""
+        before = [each.id for each in reading.letters(person.home) if each.direction == "in"]
+        report = person.sync()
+        now = [each.id for each in reading.letters(person.home) if each.direction == "in"]
+        assert set(before) <= set(now) and len(set(now)) == len(now)
+        self.shown.update(set(now) - set(before))
+        self.told += report.letters
+        return report
+
+    def settle(self) -> None:
+        """Both visit until every receipt is home; these visits are counted like all others."""
+        settle((self.bahr, self.schnitzler), visit=self.sync)
 
     def visits_until(self, end_ms: int, days: tuple[float, float], due: dict[str, int]) -> None:
         """Let both come to the folder at random intervals until an instant."""
@@ -59,6 +72,7 @@ class Correspondence:
     def check(self, folder: Path) -> None:
         """All arrived once, byte for byte, in both vaults; every receipt home."""
         assert set(self.shown) == set(self.written) and set(self.shown.values()) == {1}
+        assert self.told == len(self.written), "told of once"
         for writer, reader, name in (
             (self.bahr, self.schnitzler, "bahr"),
             (self.schnitzler, self.bahr, "schnitzler"),
@@ -69,12 +83,17 @@ class Correspondence:
             assert sorted(filter(None, numbers)) == list(range(1, len(sent) + 1))
             for letter_id, (letter, enclosure) in sent.items():
                 assert writer.state(letter_id) == "arrived"
+                assert [event.what for event in self.events(reader, letter_id)].count("arrived") == 1
                 for person in (writer, reader):
                     opened = reading.read(person.home, letter_id)
                     assert opened.body.encode() == letter["body"].encode()
                     assert (opened.place, opened.dated) == (letter["place"] or None, letter["date"])
                 if enclosure is not None:
                     assert_same(reading.save_enclosure(reader.home, letter_id, 1, folder)[0], enclosure)
+
+    def events(self, person: Person, letter_id: str) -> tuple[EventView, ...]:
+        """A letter's way, as a person's vault tells it."""
+        return tuple(reading.track(person.home, letter_id).events)
 
     def service_days(self, person: Person) -> list[int]:
         """The days on which a person's vault made service letters."""
@@ -110,8 +129,7 @@ def test_the_real_correspondence_spread_over_months(tmp_path: Path, real_letters
         them.visits_until(them.clock.now_ms() + round(them.rng.uniform(0, 11) * DAY_MS), (0.1, 9), due)
         them.write(letter, film if n == 70 else None)
     them.visits_until(them.clock.now_ms() + 40 * DAY_MS, (0.1, 9), due)
-    settle((them.bahr, them.schnitzler))
-    them.shown.update(set(them.written) - set(them.shown))
+    them.settle()
     them.check(tmp_path)
     for person in (them.bahr, them.schnitzler):
         bond = bond_rows.all_bonds(person.home.vault)[0]
@@ -135,8 +153,7 @@ def test_the_real_correspondence_in_one_night(tmp_path: Path, real_letters: Real
     for _ in range(8):
         them.clock.advance(days=them.rng.random())
         them.visit(them.rng.choice([them.bahr, them.schnitzler]))
-    settle((them.bahr, them.schnitzler))
-    them.shown.update(set(them.written) - set(them.shown))
+    them.settle()
     them.check(tmp_path)
     weaker = them.bahr.home.vault.one("SELECT count(*) FROM letters WHERE weaker = 1 AND direction = 'out'")
     assert weaker and weaker[0] > 10
@@ -151,6 +168,5 @@ def test_the_real_correspondence_with_a_gibibyte_enclosed(tmp_path: Path, real_l
         them.write(letter, film if n == 70 else None)
         if them.rng.random() < 0.5:
             them.visit(them.rng.choice([them.bahr, them.schnitzler]))
-    settle((them.bahr, them.schnitzler))
-    them.shown.update(set(them.written) - set(them.shown))
+    them.settle()
     them.check(tmp_path)
