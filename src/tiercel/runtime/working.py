@@ -63,23 +63,26 @@ def _helped(work: Callable[[_T], _R], items: Iterable[_T], at_once: int) -> _Res
 
 
 class Behind:
-    """Acts done in their order by one helper while the caller goes on. They raise nothing the caller must know."""
+    """Acts done in their order by one helper while the caller goes on; what one of them raised, closing raises."""
 
     def __init__(self, helped: bool) -> None:
         """Without a helper each act is done at once."""
         self._helper = ThreadPoolExecutor(1) if helped else None
+        self._begun: list[Future[None]] = []
 
     def give(self, act: Callable[[], None]) -> None:
         """Have something done."""
         if self._helper is None:
             act()
         else:
-            self._helper.submit(act)
+            self._begun.append(self._helper.submit(act))
 
     def close(self) -> None:
         """Return once all is done."""
         if self._helper is not None:
             self._helper.shutdown()
+        for begun in self._begun:
+            begun.result()
 
 
 class SyncedFile:
