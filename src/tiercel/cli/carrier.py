@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     examples=[("tiercel carrier add folder stick /media/ada/STICK", ""), ("tiercel carrier test stick", "")],
 )
 def carrier() -> None:
-    """Roads: add, list, test and remove carriers.
+    """Roads: add, list, test, move and remove carriers.
 
     A carrier moves sealed parcels and learns nothing of what is in them.
     """
@@ -81,6 +81,23 @@ def test_carrier(session: Session, name: str) -> None:
     with session.home() as home:
         view = roads.test(home, name)
     output.show(session.json, shapes.carrier(view), [f"{output.plain(view.name)} is well: {output.plain(view.place)}"])
+
+
+@member(carrier, "move", examples=[("tiercel carrier move stick /mnt/STICK", "")])
+@click.argument("name", type=KNOWN_NAME)
+@click.argument("path", type=TEXT)
+@click.pass_obj
+def move(session: Session, name: str, path: str) -> None:
+    """Say where the folder of a road is now.
+
+    Its bonds stay, and so does what is known of the parcels on it.
+    """
+    from tiercel.runtime import roads
+
+    with session.home() as home:
+        view = roads.move(home, name, str(Path(path).expanduser().absolute()))
+    line = f"{output.plain(view.name)} is at {output.plain(view.place)} now."
+    output.show(session.json, shapes.carrier(view), [line])
 
 
 @member(carrier, "remove", examples=[("tiercel carrier remove stick", "")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from tiercel.errors import UsageError
 
@@ -15,6 +16,16 @@ _REFUSED = re.compile(r"""^[-._ ]|[/\\;:*?"<>|$`{}\[\]~#%^=!]| $""")
 def same_name(name: str) -> str:
     """A name in the one form in which names are kept and looked up."""
     return unicodedata.normalize("NFC", name)
+
+
+def look_alike(name: str, taken: Iterable[str]) -> str | None:
+    """The name among those taken that a person could take for this one: case and width of letters set aside."""
+    wanted = _looks(name)
+    return next((other for other in taken if _looks(other) == wanted), None)
+
+
+def _looks(name: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def check_name(name: str) -> str:

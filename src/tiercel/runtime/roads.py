@@ -1,4 +1,4 @@
-"""Carriers as a person sees them: add, list, test, remove."""
+"""Carriers as a person sees them: add, list, test, move, remove."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tiercel.vault import bonds, roads
 from tiercel.vault.roads import CarrierRow
 
 from .home import Home
-from .names import check_name
+from .names import check_name, look_alike
 from .views import CarrierView
 
 
@@ -17,20 +17,43 @@ def add_folder(home: Home, name: str, path: str) -> CarrierView:
     """Add a folder as a carrier. It must be there now, so that a slip of the pen is seen at once.
 
     Raises:
-        NameTaken: A carrier of that name exists.
+        NameTaken: A carrier of that name, or of one that looks like it, exists.
         CarrierMissing, CarrierReadOnly: The folder is not there or cannot be written.
+        UsageError: It is no folder, or lies inside the vault.
     """
+    name, place = check_name(name), _usable(home, path)
+    with home.vault.transaction():
+        taken = look_alike(name, (row.name for row in roads.all_carriers(home.vault)))
+        if taken is not None:
+            raise NameTaken(f"There is already a carrier called {taken}.")
+        roads.add_carrier(home.vault, name, "folder", place, home.clock.now_ms())
+    return _view(home, home.carrier(name))
+
+
+def _usable(home: Home, path: str) -> str:
+    """The absolute path of a folder that can be a carrier now."""
     from tiercel.carriers.registry import open_carrier
 
-    name = check_name(name)
     place = os.path.abspath(os.path.expanduser(path))
-    open_carrier("folder", {"path": place}).check()
+    carrier = open_carrier("folder", {"path": place})
+    if os.path.exists(place) and not os.path.isdir(place):
+        raise UsageError(f"{place} is not a folder.", remedy="Name a folder that both of you can reach.")
+    carrier.check()
     if os.path.realpath(place).startswith(os.path.realpath(home.vault.folder) + os.sep):
         raise UsageError("A carrier cannot lie inside the vault.", remedy="Choose a shared folder or a stick.")
+    return place
+
+
+def move(home: Home, name: str, path: str) -> CarrierView:
+    """Say where the folder of a carrier is now; its bonds, and what is remembered of parcels on it, stay.
+
+    Raises:
+        NameUnknown: There is no such carrier.
+        CarrierMissing, CarrierReadOnly, UsageError: As for adding; nothing was changed.
+    """
+    row, place = home.carrier(name), _usable(home, path)
     with home.vault.transaction():
-        if roads.carrier_named(home.vault, name):
-            raise NameTaken(f"There is already a carrier called {name}.")
-        roads.add_carrier(home.vault, name, "folder", place, home.clock.now_ms())
+        roads.move_carrier(home.vault, row.id, place)
     return _view(home, home.carrier(name))
 
 
@@ -62,10 +85,16 @@ def remove(home: Home, name: str) -> None:
             found = bonds.bond_by_id(home.vault, bond)
             if found.state not in ("refused", "ended") and len(roads.carriers_of(home.vault, bond)) == 1:
                 raise StateForbids(
-                    f"{name} is the only road of your bond with {found.name}; nothing was changed.",
-                    remedy=f"End the bond first (`tiercel bond end {found.name}`).",
+                    f"{found.name} can be reached over this road only; nothing was changed.",
+                    remedy=_instead_of_removing(row, found),
                 )
         roads.remove_carrier(home.vault, row.id)
+
+
+def _instead_of_removing(row: CarrierRow, bond: bonds.Bond) -> str:
+    how = f"tiercel bond {'end' if bond.state == 'bonded' else 'refuse'} {bond.name}"
+    moved = f"If the folder has moved, give its new place: tiercel carrier move {row.name} PATH"
+    return f"{moved}\nIf you want no letters with {bond.name} any more: {how}"
 
 
 def _view(home: Home, row: CarrierRow) -> CarrierView:

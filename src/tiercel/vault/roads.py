@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .rows import insert, select, select_one
+from .rows import insert, select, select_one, update
 from .store import Vault
 
 POISON_TRIES = 3
@@ -35,6 +35,11 @@ def carrier_named(vault: Vault, name: str) -> CarrierRow | None:
 def add_carrier(vault: Vault, name: str, kind: str, place: str, now_ms: int) -> None:
     """Add a carrier."""
     insert(vault, "carriers", name=name, kind=kind, place=place, added_at=now_ms)
+
+
+def move_carrier(vault: Vault, carrier: int, place: str) -> None:
+    """Say where a carrier is now; what is remembered of it stays."""
+    update(vault, "carriers", "id = ?", (carrier,), place=place)
 
 
 def remove_carrier(vault: Vault, carrier: int) -> None:
