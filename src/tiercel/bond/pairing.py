@@ -111,6 +111,10 @@ class Inviting(State, frozen=True, kw_only=True):
     nonce: Bytes32
     base_epoch: Epoch
 
+    def invitation(self, road_secret: bytes) -> Invitation:
+        """The invitation that was made with this state, once more: no answer has come, and nothing changed."""
+        return Invitation(commit(kem_public(self.seed), self.nonce), road_secret, self.base_epoch)
+
     def answer(self, message2: bytes, entropy: Entropy) -> tuple[InviterAnswered, bytes]:
         """Take the first valid answer and open our key and nonce to it alone.
 
@@ -187,8 +191,8 @@ def invite(entropy: Entropy, base_epoch: int) -> tuple[Inviting, Invitation]:
     Source: spec/bond.md 1.
     """
     seed, nonce = entropy.token(KEM_SEED_BYTES), entropy.token(NONCE_BYTES)
-    invitation = Invitation(commit(kem_public(seed), nonce), entropy.token(KEY_BYTES), base_epoch)
-    return Inviting(seed=seed, nonce=nonce, base_epoch=base_epoch), invitation
+    state = Inviting(seed=seed, nonce=nonce, base_epoch=base_epoch)
+    return state, state.invitation(entropy.token(KEY_BYTES))
 
 
 def accept(invitation: Invitation, entropy: Entropy) -> tuple[Accepting, bytes]:

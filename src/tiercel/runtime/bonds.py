@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 from tiercel.bond.invitation import decode_invitation, encode_invitation
+from tiercel.bond.pairing import Inviting
 from tiercel.bond.pairing import accept as accept_invitation
 from tiercel.bond.pairing import invite as make_invitation
 from tiercel.delivery.states import Event
@@ -17,7 +18,7 @@ from tiercel.vault.bonds import Bond, Pairing
 
 from . import way
 from .home import Home
-from .names import check_name
+from .names import check_name, look_alike, same_name
 from .views import BondView, ReaderView, RetentionView, WordsView
 
 RETENTION_DAYS_MAX = 36_500
@@ -27,11 +28,16 @@ TWO_ANSWERS = "two answers came: refuse, and invite anew"
 def invite(home: Home, name: str, via: str) -> str:
     """Begin a bond over a carrier and give the invitation, which is for one person only.
 
+    The invitation of a bond that has no answer yet is given again, the same to the byte.
+
     Raises:
-        NameTaken: A bond of that name exists.
+        NameTaken: A bond of that name, or of one that looks like it, exists and has its answer.
         NameUnknown: There is no such carrier.
     """
     carrier = home.carrier(via)
+    again = _invitation_again(home, name, carrier.id)
+    if again is not None:
+        return again
     base_epoch = epoch_of(home.clock.now_ms())
     state, invitation = make_invitation(home.entropy, base_epoch)
     with home.vault.transaction():
@@ -41,6 +47,16 @@ def invite(home: Home, name: str, via: str) -> str:
         )
         roads.join(home.vault, bond.id, carrier.id)
     return encode_invitation(invitation)
+
+
+def _invitation_again(home: Home, name: str, carrier: int) -> str | None:
+    with home.vault.transaction():
+        bond = rows.bond_named(home.vault, same_name(name))
+        pairing = None if bond is None else rows.pairing_of(home.vault, bond.id)
+        if bond is None or pairing is None or pairing.stage != "inviting" or bond.state != "pairing":
+            return None
+        roads.join(home.vault, bond.id, carrier)
+    return encode_invitation(Inviting.from_bytes(pairing.state).invitation(pairing.road_secret))
 
 
 def accept(home: Home, text: str, name: str, via: str) -> BondView:
@@ -72,11 +88,12 @@ def accept(home: Home, text: str, name: str, via: str) -> BondView:
 
 def _add(home: Home, name: str, direction: int, base_epoch: int) -> Bond:
     name = check_name(name)
-    before = rows.bond_named(home.vault, name)
+    taken = look_alike(name, (bond.name for bond in rows.all_bonds(home.vault)))
+    before = None if taken is None else rows.bond_named(home.vault, taken)
     if before is not None and before.state != "refused":
-        raise NameTaken(f"There is already a bond called {name}.", remedy="Choose another name.")
+        raise NameTaken(f"There is already a bond called {before.name}.", remedy="Choose another name.")
     if before is not None:
-        rows.change_bond(home.vault, before.id, name=_name_of_refused(home, name))
+        rows.change_bond(home.vault, before.id, name=_name_of_refused(home, before.name))
     now = home.clock.now_ms()
     bond = rows.add_bond(
         home.vault,
@@ -101,6 +118,7 @@ def _name_of_refused(home: Home, name: str) -> str:
 
 def view(home: Home, bond: Bond) -> BondView:
     """A bond as it is shown."""
+    pairing = rows.pairing_of(home.vault, bond.id)
     confirmed = {(0, 0): "none", (1, 0): "us", (0, 1): "them", (1, 1): "both"}
     return BondView(
         bond.name,
@@ -108,6 +126,7 @@ def view(home: Home, bond: Bond) -> BondView:
         confirmed[bond.confirmed_us, bond.confirmed_them],
         rows.warnings_of(home.vault, bond.id),
         tuple(carrier.name for carrier in roads.carriers_of(home.vault, bond.id)),
+        invited=bond.state == "pairing" and pairing is not None and pairing.stage == "inviting",
     )
 
 
@@ -130,7 +149,7 @@ def words(home: Home, name: str) -> WordsView:
         for side in ("us", "them")
         for kind, since in rows.readers_of(home.vault, bond.id, side)
     )
-    return WordsView(bond.name, tuple(bond.words.split()), readers)
+    return WordsView(bond.name, tuple(bond.words.split()), readers, bond.state, rows.warnings_of(home.vault, bond.id))
 
 
 def confirm(home: Home, name: str) -> BondView:
@@ -213,6 +232,11 @@ def _end(home: Home, bond: Bond) -> None:
     rows.drop_pairing(home.vault, bond.id)
     hold_open_letters(home, bond)
     way.service_letter(home, bond, letters.END)
+
+
+def open_letters(home: Home, name: str) -> int:
+    """How many letters of ours to a bond wait for a receipt; if it ends, they are held."""
+    return sum(letter.kind == letters.LETTER for letter in way.open_letters(home, home.bond(name).id))
 
 
 def retention(home: Home, name: str) -> RetentionView:

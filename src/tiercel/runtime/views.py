@@ -30,13 +30,17 @@ class CarrierView:
 
 @dataclass(frozen=True)
 class BondView:
-    """A bond. ``state``: pairing, compare, bonded, refused, ended. ``confirmed``: none, us, them, both."""
+    """A bond. ``state``: pairing, compare, bonded, refused, ended. ``confirmed``: none, us, them, both.
+
+    ``invited``: it waits for the answer to our invitation, which can be shown again.
+    """
 
     name: str
     state: str
     confirmed: str
     warnings: tuple[str, ...]
     carriers: tuple[str, ...]
+    invited: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,13 @@ class ReaderView:
 
 @dataclass(frozen=True)
 class WordsView:
-    """The six words of a bond and its reader list."""
+    """The six words of a bond and its reader list; its state, and the warnings beside it."""
 
     bond: str
     words: tuple[str, ...]
     readers: tuple[ReaderView, ...]
+    state: str = "compare"
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
