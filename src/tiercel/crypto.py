@@ -26,6 +26,7 @@ from .wire import lp
 _MLKEM_PUBLIC_BYTES = 1184
 _MLKEM_SEED_BYTES = 64
 ZERO_NONCE = bytes(12)
+WRONG_TAG: type[Exception] = InvalidTag  # for those who set aside whatever a parcel raises; no room imports the library
 # Two Argon2id runs with more than one lane, in two threads of one process, wait for each other for ever in OpenSSL's
 # own thread pool (cryptography 50.0.2). One at a time.
 _argon2_turn = threading.Lock()

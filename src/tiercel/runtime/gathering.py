@@ -156,14 +156,18 @@ class EnclosureSpool:
             sound = _hash_file(self._file, self.row.length) == self.row.hash
             if sound:
                 os.fsync(self._file)
-            else:
-                os.ftruncate(self._file, 0)
         if not sound:
-            with self.home.vault.transaction():
-                bundles.drop_symbols(self.home.vault, self.bond.id, self.row.hash)
-                bundles.change_in(self.home.vault, self.bond.id, self.row.hash, tally=None)
+            self.begin_anew()
             raise Damaged("An enclosure came whole but is not the one that was sent; it is asked for again.")
         return True
+
+    def begin_anew(self) -> None:
+        """Let go of all that came; it is asked for again."""
+        with converted():
+            os.ftruncate(self._file, 0)
+        with self.home.vault.transaction():
+            bundles.drop_symbols(self.home.vault, self.bond.id, self.row.hash)
+            bundles.change_in(self.home.vault, self.bond.id, self.row.hash, tally=None)
 
     def _decode_groups(self) -> None:
         kept: dict[int, dict[int, bytes]] = {}

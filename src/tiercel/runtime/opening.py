@@ -11,8 +11,9 @@ import zlib
 from typing import NamedTuple
 
 from tiercel import __version__
+from tiercel.crypto import WRONG_TAG
 from tiercel.delivery.schedule import repeat_receipt
-from tiercel.errors import Damaged, Duplicate, Forged, KeyExpired, MalformedError, NewerVersion, OtherBond
+from tiercel.errors import Damaged, Duplicate, Forged, KeyExpired, MalformedError, NewerVersion, OtherBond, SealError
 from tiercel.letter.record import Kind, LetterRecord, ReaderRecord, decode_letter, readers_hash
 from tiercel.limits import DAY_MS, PID_BYTES
 from tiercel.sealing.envelope import BondKeys, Sealed, open_letter, split_bundle
@@ -27,7 +28,7 @@ from .home import Home
 
 POISON = (
     ValueError, ArithmeticError, MemoryError, RecursionError, UnicodeError, struct.error, zlib.error, AssertionError,
-    LookupError, TypeError,
+    LookupError, TypeError, WRONG_TAG,
 )  # fmt: skip
 """What hostile bytes may raise in code that should have refused them: they are set aside and the loop goes on."""
 
@@ -89,7 +90,7 @@ def try_again(home: Home, visit: int) -> list[Opened]:
             with home.vault.transaction():
                 bundles.leave_quarantine(home.vault, bond_id, bundle_hash)
                 found.append(open_bundle(home, bond, bundle_hash, bundle, visit))
-        except POISON:
+        except (MalformedError, SealError, *POISON):
             continue  # it stays where it was
     with home.vault.transaction():
         settings.put(home.vault, "tried_with", __version__)

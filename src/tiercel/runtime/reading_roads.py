@@ -137,6 +137,8 @@ class Reader:
             raise
         except CarrierError as error:
             return error  # one file that cannot be read does not stop the others
+        except POISON as error:  # nobody knows whose it is: it is left where it is
+            return CarrierError(f"A parcel on {self.road.row.name} could not be looked at ({type(error).__name__}).")
         try:
             return self.locks[at], open_parcel(self.locks[at].keys, self._profile(entry.size_bytes), parcel)
         except (MalformedError, SealError, *POISON) as error:
@@ -277,8 +279,8 @@ class Reader:
         try:
             if not spool.finish():
                 return
-        except Damaged as error:
-            self._say(str(error))
+        except (Damaged, *POISON) as error:
+            self._say(str(error) if isinstance(error, Damaged) else self._not_put_together(spool, error))
             spool.close()
             del self.spools[key]
             return
@@ -327,6 +329,17 @@ class Reader:
         if hopeless:
             self._say("Something came that this version cannot read; it is kept and tried again after an upgrade.")
             self._remove(name)
+
+    def _not_put_together(self, spool: EnclosureSpool, error: BaseException) -> str:
+        """Count the failure; an enclosure that fails a few times is asked for again, not tried for ever as it is."""
+        vault, key = self.home.vault, to_base32(spool.row.hash)
+        with vault.transaction():
+            hopeless = roads.poisoned(vault, self.road.row.id, key)
+            if hopeless:
+                roads.forget_poison(vault, self.road.row.id, key)
+        if hopeless:
+            spool.begin_anew()
+        return f"An enclosure came that could not be put together ({type(error).__name__})."
 
     def _remove(self, name: str) -> None:
         try:
