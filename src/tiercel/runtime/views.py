@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 Progress = Callable[[str, int, int], None]
@@ -15,6 +16,14 @@ Progress = Callable[[str, int, int], None]
 
 def no_progress(_what: str, _done: int, _total: int) -> None:
     """Show nothing."""
+
+
+def day_text(day: int) -> str:
+    """A whole UTC day since 1970 as people write it, such as ``2030-01-01``; far days as a number."""
+    try:
+        return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+    except OverflowError:
+        return f"day {day}"
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,10 @@ class RetentionView:
 
 @dataclass(frozen=True)
 class LetterView:
-    """A letter in a list. ``direction`` out or in; ``number`` per direction, None for drafts."""
+    """A letter in a list. ``direction`` out or in; ``number`` per direction, None for drafts.
+
+    ``deadline_day`` is the last day it is sent on, ``deadline_at`` the instant after; whole UTC days since 1970.
+    """
 
     id: str
     bond: str
@@ -102,6 +114,8 @@ class LetterView:
     enclosures: int = 0
     urgent: bool = False
     deadline_at: int | None = None
+    deadline_day: int | None = None
+    not_before_day: int | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +149,9 @@ class WayView:
     state: str
     events: tuple[EventView, ...]
     next: str
+    deadline_day: int | None = None
+    not_before_day: int | None = None
+    urgent: bool = False
 
 
 @dataclass(frozen=True)
