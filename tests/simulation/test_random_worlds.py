@@ -23,8 +23,9 @@ from people import PASSPHRASE, Person, bonded
 from post_office import PostOffice, parcels
 from tiercel.errors import NotBefore, StateForbids
 from tiercel.limits import DAY_MS
+from tiercel.parcel.box import seal_note, seal_symbols
 from tiercel.parcel.note import Note, encode_note
-from tiercel.runtime import doctor, reading, trust, writing, writing_roads
+from tiercel.runtime import doctor, putting, reading, telling, trust, writing, writing_roads
 from tiercel.runtime.roads import add_folder
 from tiercel.vault import database, roads
 from tiercel.vault import letters as rows
@@ -190,7 +191,7 @@ class World:
             letter_id = to_base32(letter.id)
             assert letter.state in UNDER_WAY | ENDS, "I1"
             assert len(letter.body) == len(self.written[letter_id][1]), "I1: the text is kept"
-            theirs = rows.letter_by_id(self.other(person).home.vault, letter.id)
+            theirs = rows.letter_by_id(self.other(person).home.vault, 1, letter.id)
             if letter.state in ("arrived", "read", "answered"):
                 assert theirs is not None, "I5: a receipt without the letter"
             if letter.state == "returned":
@@ -271,9 +272,11 @@ def watch_what_leaves(world: World, patch: pytest.MonkeyPatch) -> None:
             assert any(holds(person, receipt.letter_id) for person in world.people), "I9"
         return encode_note(note)
 
-    patch.setattr(writing_roads, "seal_symbols", fresh(writing_roads.seal_symbols))
-    patch.setattr(writing_roads, "seal_note", fresh(writing_roads.seal_note))
-    patch.setattr(writing_roads, "encode_note", encode)
+    sealing = fresh(seal_symbols)
+    patch.setattr(putting, "seal_symbols", sealing)
+    patch.setattr(writing_roads, "seal_symbols", sealing)
+    patch.setattr(telling, "seal_note", fresh(seal_note))
+    patch.setattr(telling, "encode_note", encode)
 
 
 def holds(person: Person, letter_id: bytes) -> bool:

@@ -106,7 +106,7 @@ def test_half_a_pairing_parcel_does_not_stay_in_the_folder(tmp_path: Path, monke
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(writing_roads, "_put", killed)
+        patch.setattr(writing_roads, "put_sealed", killed)
         with pytest.raises(Killed):
             syncing.sync(bo.home)
     exchange(bo, ada, bo)

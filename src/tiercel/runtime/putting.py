@@ -1,0 +1,174 @@
+"""Parcels are put on a road: planned, sealed from the symbols of a bundle, put, and marked as put.
+
+A parcel's name is stored before the parcel is put, so that a crash between the two is mended by the next visit.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import closing
+
+from tiercel.delivery.states import Event
+from tiercel.limits import TAG_RANDOM_BYTES
+from tiercel.parcel.box import Kind, seal_symbols
+from tiercel.parcel.epochs import ParcelKeys
+from tiercel.parcel.symbols import Layout, encode, group_span, layout_of, pad_group
+from tiercel.vault import bundles, letters
+from tiercel.vault.bundles import BundleOut, Handed
+from tiercel.vault.letters import Letter
+
+from . import planning, way
+from .home import Home
+from .planning import RoadAt, unpack_refs
+from .views import Progress
+from .working import ahead
+
+MARK_EVERY_PARCELS = 64
+"""Parcels put between two commits that say so."""
+
+
+def put_bundle(home: Home, road: RoadAt, bundle: BundleOut, keys: ParcelKeys, progress: Progress) -> None:
+    """Put on a road what is planned of a bundle; if nothing of it is there, plan a whole pass first."""
+    todo = [row for row in _planned(home, road, bundle) if not row.put]
+    if todo:
+        _put_symbols(home, road, bundle, keys, todo, progress)
+        _handed_over(home, road, bundle)
+
+
+def _planned(home: Home, road: RoadAt, bundle: BundleOut) -> list[Handed]:
+    rows = bundles.handed_of(home.vault, road.row.id, bundle.hash)
+    if any(row.name in road.present or not row.put for row in rows):
+        return rows
+    with home.vault.transaction():
+        if bundles.out_by_hash(home.vault, bundle.hash) is None:
+            return []  # recalled meanwhile, because nothing of it had left: nothing may leave now
+        planning.drop_vanished(home, road, bundle)
+        planning.plan_pass(home, road, bundle, layout_of(bundle.length))
+    return bundles.handed_of(home.vault, road.row.id, bundle.hash)
+
+
+def _put_symbols(
+    home: Home, road: RoadAt, bundle: BundleOut, keys: ParcelKeys, rows: list[Handed], progress: Progress
+) -> None:
+    profiles = {profile.name: profile for profile in road.carrier.road.profiles}
+    size, layout = profiles[rows[0].profile].size_bytes, layout_of(bundle.length)
+
+    def seal(row: Handed, r: bytes) -> bytearray:
+        refs = unpack_refs(row.refs or b"")
+        kind, symbols = Kind(bundle.kind), source.symbols(refs)
+        return seal_symbols(keys, profiles[row.profile], r, kind, bundle.hash, layout, refs, symbols)
+
+    def say(done: int) -> None:
+        if len(rows) > 1:
+            progress("writing " + road.row.name, done * size, len(rows) * size)
+
+    with closing(_Source(home, bundle, layout)) as source:
+        _put_all(home, road, rows, seal, say)
+
+
+def put_sealed(home: Home, road: RoadAt, parcels: list[tuple[Handed, bytearray]]) -> None:
+    """Put parcels that are sealed already."""
+    sealed = {row.name: parcel for row, parcel in parcels}
+    _put_all(home, road, [row for row, _parcel in parcels], lambda row, _r: sealed[row.name], lambda _done: None)
+
+
+def _put_all(
+    home: Home, road: RoadAt, rows: list[Handed], seal: Callable[[Handed, bytes], bytearray], say: Callable[[int], None]
+) -> None:
+    """Seal and put planned parcels and remember them as put, a batch at a time."""
+    for start in range(0, len(rows), MARK_EVERY_PARCELS):
+        _put_batch(home, road, rows[start : start + MARK_EVERY_PARCELS], seal)
+        say(min(len(rows), start + MARK_EVERY_PARCELS))
+
+
+def _put_batch(home: Home, road: RoadAt, rows: list[Handed], seal: Callable[[Handed, bytes], bytearray]) -> None:
+    """All of one batch is put, or has failed, before it is flushed: a carrier is never asked for both at once."""
+
+    def carry(task: tuple[Handed, bytes]) -> int | None:
+        row, r = task
+        return road.carrier.put(row.name, seal(row, r)) if r else row.until
+
+    tasks = ((row, b"" if row.name in road.present else home.entropy.token(TAG_RANDOM_BYTES)) for row in rows)
+    batch: list[tuple[Handed, int | None]] = []
+    at_once = road.carrier.road.at_once if len(rows) > 1 else 1
+    try:
+        with ahead(carry, tasks, at_once) as carried:
+            for (row, r), until in carried:
+                batch.append((row, until()))
+                road.put += bool(r)
+                road.present.add(row.name)
+    finally:
+        _mark(home, road, batch)
+
+
+def _mark(home: Home, road: RoadAt, batch: list[tuple[Handed, int | None]]) -> None:
+    if not batch:
+        return
+    road.carrier.flush()
+    with home.vault.transaction():
+        for row, until in batch:
+            bundles.was_put(home.vault, row.carrier, row.name, until)
+    batch.clear()
+
+
+def _handed_over(home: Home, road: RoadAt, bundle: BundleOut) -> None:
+    """Once every bundle of a letter is on a road, the letter is handed over to it."""
+    letter = letters.letter_by_id(home.vault, bundle.letter)
+    if letter is None:
+        return
+    mine = [item for item in bundles.out_of_letter(home.vault, letter.id) if not item.peer_has]
+    rows = [bundles.handed_of(home.vault, road.row.id, item.hash) for item in mine]
+    if all(parts and all(part.put for part in parts) for parts in rows):
+        until = min((part.until for parts in rows for part in parts if part.until is not None), default=None)
+        before = {event.what for event in letters.events_of(home.vault, letter.id) if event.road == road.row.name}
+        what = "handed over again" if "handed over" in before else "handed over"
+        with home.vault.transaction():
+            way.happened(home, _fresh(home, letter), Event.PUT, what, road.row.name, until)
+
+
+def _fresh(home: Home, letter: Letter) -> Letter:
+    return letters.letter_by_id(home.vault, letter.id) or letter
+
+
+# -- symbols -----------------------------------------------------------------------------------------
+
+
+class _Source:
+    """Where the symbols of a bundle come from: bytes at hand, or the enclosure's file, a run at a time."""
+
+    def __init__(self, home: Home, bundle: BundleOut, layout: Layout) -> None:
+        self.layout, self.sealed, self.file = layout, bundle.sealed, -1
+        if bundle.file is not None:
+            self.file = os.open(home.vault.enclosures / bundle.file, os.O_RDONLY | os.O_CLOEXEC)
+
+    def symbols(self, refs: list[tuple[int, int]]) -> list[bytes | memoryview]:
+        """The symbols of these references, in their order; consecutive sources are read as one piece."""
+        found: list[bytes | memoryview] = []
+        at = 0
+        while at < len(refs):
+            end = at + 1
+            while end < len(refs) and refs[end] == (refs[at][0], refs[at][1] + end - at):
+                end += 1
+            found += self._run(refs[at][0], refs[at][1], end - at)
+            at = end
+        return found
+
+    def _run(self, group: int, first: int, count: int) -> list[bytes | memoryview]:
+        size = self.layout.symbol_bytes
+        if first + count <= self.layout.k:
+            start = group * self.layout.group_bytes + first * size
+            return [self._read(start, count * size).ljust(count * size, b"\0")]
+        offset, length = group_span(self.layout, group)
+        whole = pad_group(self.layout, self._read(offset, length))
+        return encode(self.layout, whole, range(first, first + count))
+
+    def _read(self, offset: int, length: int) -> bytes:
+        if self.sealed is not None:
+            return self.sealed[offset : offset + length]
+        return os.pread(self.file, length, offset)
+
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if self.file >= 0:
+            os.close(self.file)
