@@ -8,6 +8,7 @@ from tiercel.errors import CarrierError, TiercelError
 from tiercel.limits import ID_BYTES
 from tiercel.vault import bonds, letters, prekeys, roads, settings
 
+from . import bonds as people
 from . import seals, way
 from .home import Home
 from .views import Finding
@@ -24,7 +25,7 @@ def examine(home: Home | None) -> list[Finding]:
     ]
     found += [finding for bond in bonds.all_bonds(home.vault) for finding in _bond(home, bond)]
     found.append(_quarantine(home))
-    return found
+    return found + _unsent(home)
 
 
 def _libraries() -> Finding:
@@ -92,17 +93,45 @@ def _bond(home: Home, bond: bonds.Bond) -> list[Finding]:
     what = f"bond {bond.name}"
     warned = bonds.warnings_of(home.vault, bond.id)
     if warned and bond.state not in ("refused", "ended"):
-        return [Finding(what, False, f"{bond.name}: {text}.", "Compare the words again.") for text in warned]
+        return [Finding(what, False, _sentence(text), _remedy(bond, text)) for text in warned]
     if bond.state != "bonded":
-        return [Finding(what, True, f"{bond.name} is {bond.state}.")]
+        return [Finding(what, True, _not_bonded(home, bond))]
     theirs = home.vault.one("SELECT count(*) FROM prekeys_theirs WHERE bond = ? AND kind = 'one-time'", bond.id)
     held, _live = prekeys.stock(home.vault, bond.id, 0)
     waits = len([letter for letter in way.open_letters(home, bond.id) if letter.kind == letters.LETTER])
     keys = theirs[0] if theirs else 0
-    sentence = f"{bond.name} is bonded; {keys} keys to seal with, {held} given; {waits} letters wait for a receipt."
+    sentence = f"{_many(keys, 'key')} left to write with, {held} given to {bond.name}; {_wait(waits)} for a receipt."
     if not keys:
         return [Finding(what, False, sentence, "Letters are sealed to the last-resort key until the other side syncs.")]
     return [Finding(what, True, sentence)]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].removesuffix(".") + "."
+
+
+def _remedy(bond: bonds.Bond, warning: str) -> str:
+    if warning == people.TWO_ANSWERS:
+        return f"Refuse it: tiercel bond refuse {bond.name}"
+    return f"Compare the words again: tiercel bond words {bond.name}"
+
+
+def _not_bonded(home: Home, bond: bonds.Bond) -> str:
+    if bond.state == "compare":
+        return f"The six words are there; compare them: tiercel bond words {bond.name}"
+    if bond.state == "pairing":
+        if people.view(home, bond).invited:
+            return "Waiting for the answer to your invitation."
+        return "The pairing is under way; sync on both sides."
+    return f"The bond is {bond.state}."
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count} {thing}" + ("" if count == 1 else "s")
+
+
+def _wait(letters_: int) -> str:
+    return f"{_many(letters_, 'letter')} wait" + ("s" if letters_ == 1 else "")
 
 
 def _quarantine(home: Home) -> Finding:
@@ -114,8 +143,30 @@ def _quarantine(home: Home) -> Finding:
     return Finding("post", True, "Nothing came that could not be opened.")
 
 
+def _unsent(home: Home) -> list[Finding]:
+    """Texts that an editor left, unencrypted: a letter that was not accepted, or one being written right now."""
+    return [
+        Finding(
+            "text",
+            False,
+            f"An unsent text lies unencrypted in {folder}.",
+            f"Send what you want of it (`tiercel write NAME --file {folder / 'letter.txt'}`), then delete that folder;"
+            " not while an editor is open on it.",
+        )
+        for folder in sorted(home.vault.folder.glob("writing-*"))
+        if folder.is_dir()
+    ]
+
+
 GENERATIONS_SKIPPED = 1 << 16
 """More parcel roots than the lost time can have offered: the other side takes no generation twice."""
+
+
+def _restored(name: str) -> str:
+    return (
+        f"This vault was put back from an older copy. Call {name}, say that you restored, and compare"
+        f" `bond words {name}`."
+    )
 
 
 def accept_old_copy(home: Home) -> None:
@@ -132,8 +183,6 @@ def accept_old_copy(home: Home) -> None:
             if bond.state == "bonded":
                 seals.offer_root(home, bond, GENERATIONS_SKIPPED)
                 bonds.change_bond(home.vault, bond.id, service_at=None)
-            bonds.warn(
-                home.vault, bond.id, "this vault was put back from an older copy", home.clock.now_ms()
-            )  # fmt: skip
+                bonds.warn(home.vault, bond.id, _restored(bond.name), home.clock.now_ms())
         settings.put(home.vault, "last_run_ms", home.clock.now_ms())
     home.vault.accept_rollback()
