@@ -137,7 +137,7 @@ class Reader:
             raise
         except CarrierError as error:
             return error  # one file that cannot be read does not stop the others
-        except POISON as error:  # nobody knows whose it is: it is left where it is
+        except (MalformedError, SealError, *POISON) as error:  # nobody knows whose it is: it is left where it is
             return CarrierError(f"A parcel on {self.road.row.name} could not be looked at ({type(error).__name__}).")
         try:
             return self.locks[at], open_parcel(self.locks[at].keys, self._profile(entry.size_bytes), parcel)
