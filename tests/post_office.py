@@ -112,7 +112,7 @@ def of_letter(writer: Person, letter_id: str, folder: Path) -> list[Path]:
         row for row in rows.letters_where(writer.home.vault, "direction = 'out'") if to_base32(row.id) == letter_id
     )
     names = writer.home.vault.all(
-        "SELECT name FROM handed WHERE bundle IN (SELECT hash FROM bundles_out WHERE letter = ?)", seq.id
+        "SELECT name FROM handed WHERE bundle IN (SELECT hash FROM bundles_out WHERE letter = ?)", seq.seq
     )
     return [folder / name for (name,) in names if (folder / name).exists()]
 

@@ -157,7 +157,7 @@ class World:
             with self.home(name) as home:
                 assert not home.vault.rolled_back
                 for pid, digest in home.vault.all(
-                    "SELECT pid, hash FROM bundles_out JOIN letters ON letters.id = letter"
+                    "SELECT pid, hash FROM bundles_out JOIN letters ON seq = letter"
                     " WHERE pid IS NOT NULL AND weaker = 0"
                 ):
                     assert self.sealed.setdefault((name, pid), digest) == digest, "a prekey was used twice"

@@ -190,7 +190,7 @@ def _enclosing(world: World) -> str:
     from tiercel.wire import to_base32
 
     with world.home("ada") as home:
-        row = home.vault.one("SELECT letter FROM enclosures LIMIT 1")
+        row = home.vault.one("SELECT id FROM letters WHERE seq IN (SELECT letter FROM enclosures) LIMIT 1")
         assert row is not None
         return to_base32(row[0])
 

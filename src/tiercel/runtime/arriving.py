@@ -21,7 +21,7 @@ RETURNED = State.RETURNED.value
 
 def take(home: Home, bond: Bond, record: LetterRecord, visit: int) -> bool:
     """Store what came and say whether a letter is newly whole; a known id shows nothing, what was said is repeated."""
-    known = letters.letter_by_id(home.vault, record.letter_id)
+    known = letters.letter_by_id(home.vault, bond.id, record.letter_id)
     if known is not None:
         repeat(home, bond, record.letter_id, visit)
     elif record.kind == Kind.LETTER and bond.state == "ended":
@@ -34,7 +34,7 @@ def take(home: Home, bond: Bond, record: LetterRecord, visit: int) -> bool:
             _answers(home, bond, record)
         else:
             _serve(home, bond, record)
-        return complete(home, bond, letter.id, visit)
+        return complete(home, bond, letter.seq, visit)
     return False
 
 
@@ -63,7 +63,7 @@ def _store(home: Home, bond: Bond, record: LetterRecord) -> Letter:
 
 def _store_enclosures(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> None:
     for n, item in enumerate(record.enclosures, 1):
-        row = Enclosure(letter.id, n, item.name, item.kind, item.size, item.key, item.bundle_hash, None)
+        row = Enclosure(letter.seq, n, item.name, item.kind, item.size, item.key, item.bundle_hash, None)
         letters.add_enclosure(home.vault, row)
         here = bundles.in_by_hash(home.vault, bond.id, item.bundle_hash)
         if here is not None and here.standing == "whole" and here.file is not None:
@@ -73,8 +73,8 @@ def _store_enclosures(home: Home, bond: Bond, letter: Letter, record: LetterReco
 def _answers(home: Home, bond: Bond, record: LetterRecord) -> None:
     if record.reply_to is None:
         return
-    answered = letters.letter_by_id(home.vault, record.reply_to)
-    if answered is not None and answered.bond == bond.id and answered.direction == "out":
+    answered = letters.letter_by_id(home.vault, bond.id, record.reply_to)
+    if answered is not None and answered.direction == "out":
         way.happened(home, answered, Event.REPLY_CAME, "answered")
         way.confirmed(home, answered, whole=False)
 
@@ -93,16 +93,16 @@ def _serve(home: Home, bond: Bond, record: LetterRecord) -> None:
 # -- whole, and said so ------------------------------------------------------------------------------
 
 
-def complete(home: Home, bond: Bond, letter_id: bytes, visit: int) -> bool:
+def complete(home: Home, bond: Bond, seq: int, visit: int) -> bool:
     """Queue the receipt once a letter and all its enclosures are whole; say whether it now is."""
-    letter = letters.letter_by_id(home.vault, letter_id)
+    letter = letters.letter_at(home.vault, seq)
     if letter is None or letter.direction != "in" or letter.arrived_at is not None or letter.state == RETURNED:
         return False
-    if any(item.file is None for item in letters.enclosures_of(home.vault, letter_id)):
+    if any(item.file is None for item in letters.enclosures_of(home.vault, seq)):
         return False
     now = home.clock.now_ms()
-    letters.change_letter(home.vault, letter_id, arrived_at=now)
-    letters.add_event(home.vault, letter_id, now, "arrived")
+    letters.change_letter(home.vault, seq, arrived_at=now)
+    letters.add_event(home.vault, seq, now, "arrived")
     say_receipt(home, bond, letter, ReceiptKind.ARRIVED, visit)
     return letter.kind == letters.LETTER
 
@@ -115,7 +115,7 @@ def say_receipt(home: Home, bond: Bond, letter: Letter, kind: ReceiptKind, visit
     due_at = _receipt_due_at(home, bond)
     notes.say(home.vault, bond.id, notes.RECEIPT, letter.id, bytes([kind]) + proof, visit, due_at)
     if kind == ReceiptKind.ARRIVED:
-        letters.change_letter(home.vault, letter.id, receipt_at=home.clock.now_ms())
+        letters.change_letter(home.vault, letter.seq, receipt_at=home.clock.now_ms())
 
 
 def _receipt_due_at(home: Home, bond: Bond) -> int:
@@ -129,13 +129,13 @@ def _receipt_due_at(home: Home, bond: Bond) -> int:
 
 def repeat(home: Home, bond: Bond, letter_id: bytes, visit: int) -> None:
     """A letter came again: say again what was said of it, at most daily."""
-    letter = letters.letter_by_id(home.vault, letter_id)
-    if letter is None or letter.bond != bond.id or letter.direction != "in":
+    letter = letters.letter_by_id(home.vault, bond.id, letter_id)
+    if letter is None or letter.direction != "in":
         return
     if not repeat_receipt(letter.receipt_at, home.clock.now_ms()):
         return
     if letter.state == RETURNED:
-        letters.change_letter(home.vault, letter_id, receipt_at=home.clock.now_ms())
+        letters.change_letter(home.vault, letter.seq, receipt_at=home.clock.now_ms())
         notes.say(home.vault, bond.id, notes.ANSWER, letter_id, bytes([Reply.RETURNED]))
     elif letter.arrived_at is not None:
         say_receipt(home, bond, letter, ReceiptKind.ARRIVED, visit)
@@ -143,13 +143,13 @@ def repeat(home: Home, bond: Bond, letter_id: bytes, visit: int) -> None:
 
 def turn_back(home: Home, bond: Bond, letter_id: bytes) -> None:
     """Give our word that a letter was never shown and never will be: a tombstone, and the answer."""
-    known = letters.letter_by_id(home.vault, letter_id)
-    if known is None:
-        letters.add_letter(home.vault, id=letter_id, bond=bond.id, direction="in", state=RETURNED)
+    letter = letters.letter_by_id(home.vault, bond.id, letter_id)
+    if letter is None:
+        letter = letters.add_letter(home.vault, id=letter_id, bond=bond.id, direction="in", state=RETURNED)
     else:
-        home.doomed.update(letters.burn(home.vault, known))
-        letters.change_letter(home.vault, letter_id, state=RETURNED)
-    letters.add_event(home.vault, letter_id, home.clock.now_ms(), "returned")
-    letters.change_letter(home.vault, letter_id, receipt_at=home.clock.now_ms())
+        home.doomed.update(letters.burn(home.vault, letter))
+        letters.change_letter(home.vault, letter.seq, state=RETURNED)
+    letters.add_event(home.vault, letter.seq, home.clock.now_ms(), "returned")
+    letters.change_letter(home.vault, letter.seq, receipt_at=home.clock.now_ms())
     notes.unsay(home.vault, bond.id, notes.RECEIPT, letter_id)
     notes.say(home.vault, bond.id, notes.ANSWER, letter_id, bytes([Reply.RETURNED]))

@@ -190,8 +190,8 @@ class EnclosureSpool:
         os.close(self._file)
 
 
-def claim(home: Home, bond: Bond, bundle_hash: bytes, file: str) -> list[bytes]:
-    """A whole enclosure finds its letters, in the caller's transaction; give back their ids."""
+def claim(home: Home, bond: Bond, bundle_hash: bytes, file: str) -> list[int]:
+    """A whole enclosure finds its letters, in the caller's transaction; give back their rows."""
     bundles.drop_symbols(home.vault, bond.id, bundle_hash)
     bundles.change_in(home.vault, bond.id, bundle_hash, standing="whole", tally=None)
     waiting = letters.enclosures_by_hash(home.vault, bond.id, bundle_hash)

@@ -37,16 +37,22 @@ def hear(home: Home, bond: Bond, record: bytes, road: RoadAt, superseded: bool) 
         _receipt(home, bond, receipt)
     if not superseded:
         _transport(home, bond, note, road)
-        for letter_id in note.recalls:
-            _recall(home, bond, letter_id)
+        gone = [letter_id for letter_id in note.recalls if _recall(home, bond, letter_id)]
         for answer in note.answers:
             _answer(home, bond, answer.letter_id, answer.answer)
+        if gone:
+            return _taken_back(bond, len(gone))
     return None
 
 
+def _taken_back(bond: Bond, count: int) -> str:
+    what = "a letter" if count == 1 else f"{count} letters"
+    return f"{bond.name} took back {what} you had not opened."
+
+
 def _ours(home: Home, bond: Bond, letter_id: bytes) -> Letter | None:
-    letter = letters.letter_by_id(home.vault, letter_id)
-    return letter if letter is not None and letter.bond == bond.id and letter.direction == "out" else None
+    letter = letters.letter_by_id(home.vault, bond.id, letter_id)
+    return letter if letter is not None and letter.direction == "out" else None
 
 
 def _receipt(home: Home, bond: Bond, receipt: Receipt) -> None:
@@ -61,7 +67,7 @@ def _receipt(home: Home, bond: Bond, receipt: Receipt) -> None:
     if way.happened(home, letter, event, what) is None:
         return
     if receipt.kind == ReceiptKind.READ:
-        letters.change_letter(home.vault, letter.id, read_at=home.clock.now_ms())
+        letters.change_letter(home.vault, letter.seq, read_at=home.clock.now_ms())
     way.confirmed(home, letter, whole=receipt.kind == ReceiptKind.ARRIVED)
 
 
@@ -74,10 +80,10 @@ def _transport(home: Home, bond: Bond, note: Note, road: RoadAt) -> None:
         _want(home, bond, want, road)
     for pid in note.expired:
         for letter in way.open_letters(home, bond.id):
-            for bundle in bundles.out_of_letter(home.vault, letter.id):
+            for bundle in bundles.out_of_letter(home.vault, letter.seq):
                 if bundle.pid == pid and letter.kind != letters.OPENING:
-                    letters.add_event(home.vault, letter.id, home.clock.now_ms(), "its key had expired; sealed again")
-                    bundles.drop_out(home.vault, letter.id, int(Kind.LETTER))
+                    letters.add_event(home.vault, letter.seq, home.clock.now_ms(), "its key had expired; sealed again")
+                    bundles.drop_out(home.vault, letter.seq, int(Kind.LETTER))
 
 
 def _want(home: Home, bond: Bond, want: Want, road: RoadAt) -> None:
@@ -93,15 +99,17 @@ def _want(home: Home, bond: Bond, want: Want, road: RoadAt) -> None:
     planning.plan_refs(home, road, bundle, refs, max(missing for _group, missing in want.groups))
 
 
-def _recall(home: Home, bond: Bond, letter_id: bytes) -> None:
-    """Answer a recall in one transaction: returned if never shown, else kept."""
-    letter = letters.letter_by_id(home.vault, letter_id)
-    if letter is not None and (letter.bond != bond.id or letter.direction != "in"):
-        return
+def _recall(home: Home, bond: Bond, letter_id: bytes) -> bool:
+    """Answer a recall in one transaction: returned if never shown, else kept. Whether a listed letter went."""
+    letter = letters.letter_by_id(home.vault, bond.id, letter_id)
+    if letter is not None and letter.direction != "in":
+        return False
     if letter is not None and letter.shown_at is not None:
         notes.say(home.vault, bond.id, notes.ANSWER, letter_id, bytes([Reply.KEPT]))
-    else:
-        arriving.turn_back(home, bond, letter_id)
+        return False
+    listed = letter is not None and letter.kind == letters.LETTER and letter.state != arriving.RETURNED
+    arriving.turn_back(home, bond, letter_id)
+    return listed
 
 
 def _answer(home: Home, bond: Bond, letter_id: bytes, answer: Reply) -> None:
@@ -113,5 +121,5 @@ def _answer(home: Home, bond: Bond, letter_id: bytes, answer: Reply) -> None:
         way.happened(home, letter, Event.RETURNED, "returned: it was never shown and never will be")
         way.stop_sending(home, letter)
     elif letter.recall_at is not None:
-        letters.add_event(home.vault, letter_id, home.clock.now_ms(), "kept: the other side keeps it")
-    letters.change_letter(home.vault, letter_id, recall_at=None)
+        letters.add_event(home.vault, letter.seq, home.clock.now_ms(), "kept: the other side keeps it")
+    letters.change_letter(home.vault, letter.seq, recall_at=None)

@@ -38,7 +38,7 @@ def repeat_recalls(home: Home) -> None:
     for letter in letters.letters_where(home.vault, "direction = 'out' AND recall_at IS NOT NULL"):
         if letter.recall_at is not None and ask_recall_again(letter.recall_at, now):
             with home.vault.transaction():
-                letters.change_letter(home.vault, letter.id, recall_at=now)
+                letters.change_letter(home.vault, letter.seq, recall_at=now)
                 notes.say(home.vault, letter.bond, notes.RECALL, letter.id)
 
 
@@ -61,8 +61,8 @@ def _burn(home: Home) -> None:
         for bond in bonds.all_bonds(home.vault):
             for letter in letters.burnable(home.vault, bond.id, _read_before(home, bond, now), bool(bond.burn_sent)):
                 home.doomed.update(letters.burn(home.vault, letter))
-                letters.change_letter(home.vault, letter.id, burnt_at=now)
-                letters.add_event(home.vault, letter.id, now, "burnt here, as the retention rule says")
+                letters.change_letter(home.vault, letter.seq, burnt_at=now)
+                letters.add_event(home.vault, letter.seq, now, "burnt here, as the retention rule says")
 
 
 def _read_before(home: Home, bond: Bond, now: int) -> int | None:

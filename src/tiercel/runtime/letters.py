@@ -46,7 +46,7 @@ def _candidates(home: Home, wanted: str) -> list[Letter]:
 
 def view(home: Home, letter: Letter) -> LetterView:
     """A letter as it stands in a list."""
-    return views(home, [letters.summary_of(home.vault, letter.id)])[0]
+    return views(home, [letters.summary_of(home.vault, letter.seq)])[0]
 
 
 def views(home: Home, summaries: list[Summary]) -> list[LetterView]:
@@ -69,4 +69,6 @@ def _view(letter: Summary, bond: str) -> LetterView:
         enclosures=letter.enclosures,
         urgent=bool(letter.urgent),
         deadline_at=None if letter.deadline_day is None else (letter.deadline_day + 1) * DAY_MS,
+        deadline_day=letter.deadline_day,
+        not_before_day=letter.not_before_day,
     )

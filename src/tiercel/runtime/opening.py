@@ -65,11 +65,11 @@ def open_bundle(home: Home, bond: Bond, bundle_hash: bytes, bundle: bytes, visit
         if spent and letter is not None:
             arriving.repeat(home, bond, letter, visit)
         return _SILENT
-    except KeyExpired as verdict:
+    except (KeyExpired, OtherBond) as verdict:  # outwardly the same: nobody learns of a bond with somebody else
         return _ask_to_seal_again(home, bond, bundle_hash, sealed.pid, verdict)
     except NewerVersion as verdict:
         return _set_aside(home, bond, bundle_hash, verdict, bundle)
-    except (Damaged, Forged, OtherBond, MalformedError) as verdict:
+    except (Damaged, Forged, MalformedError) as verdict:
         return _set_aside(home, bond, bundle_hash, verdict, None)
     prekeys.spend_ours(home.vault, ours, record.letter_id)
     bundles.change_in(home.vault, bond.id, bundle_hash, letter=record.letter_id)
@@ -97,7 +97,7 @@ def try_again(home: Home, visit: int) -> list[Opened]:
     return found
 
 
-def _ask_to_seal_again(home: Home, bond: Bond, bundle_hash: bytes, pid: bytes, verdict: KeyExpired) -> Opened:
+def _ask_to_seal_again(home: Home, bond: Bond, bundle_hash: bytes, pid: bytes, verdict: Exception) -> Opened:
     """The key is gone: tell the writer, again if the same bundle keeps coming, at most daily."""
     now, last = home.clock.now_ms(), bundles.quarantined_at(home.vault, bond.id, bundle_hash)
     bundles.forget_in(home.vault, bond.id, bundle_hash)

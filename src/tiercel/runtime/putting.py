@@ -114,21 +114,21 @@ def _mark(home: Home, road: RoadAt, batch: list[tuple[Handed, int | None]]) -> N
 
 def _handed_over(home: Home, road: RoadAt, bundle: BundleOut) -> None:
     """Once every bundle of a letter is on a road, the letter is handed over to it."""
-    letter = letters.letter_by_id(home.vault, bundle.letter)
+    letter = letters.letter_at(home.vault, bundle.letter)
     if letter is None:
         return
-    mine = [item for item in bundles.out_of_letter(home.vault, letter.id) if not item.peer_has]
+    mine = [item for item in bundles.out_of_letter(home.vault, letter.seq) if not item.peer_has]
     rows = [bundles.handed_of(home.vault, road.row.id, item.hash) for item in mine]
     if all(parts and all(part.put for part in parts) for parts in rows):
         until = min((part.until for parts in rows for part in parts if part.until is not None), default=None)
-        before = {event.what for event in letters.events_of(home.vault, letter.id) if event.road == road.row.name}
+        before = {event.what for event in letters.events_of(home.vault, letter.seq) if event.road == road.row.name}
         what = "handed over again" if "handed over" in before else "handed over"
         with home.vault.transaction():
             way.happened(home, _fresh(home, letter), Event.PUT, what, road.row.name, until)
 
 
 def _fresh(home: Home, letter: Letter) -> Letter:
-    return letters.letter_by_id(home.vault, letter.id) or letter
+    return letters.letter_at(home.vault, letter.seq) or letter
 
 
 # -- symbols -----------------------------------------------------------------------------------------

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
-from tiercel.delivery.states import State
+from tiercel.delivery.states import UNDER_WAY, State
 from tiercel.errors import (
     Damaged,
     DiskFull,
@@ -24,10 +25,11 @@ from tiercel.wire import to_base32
 
 from .home import Home
 from .letters import find, view, views
-from .views import EnclosureView, EventView, LetterView, OpenLetterView, Progress, WayView, no_progress
+from .views import EnclosureView, EventView, LetterView, OpenLetterView, Progress, WayView, day_text, no_progress
 from .working import SyncedFile
 
 SEARCH_LIMIT = 200
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def letters(home: Home, bond: str | None = None, limit: int | None = None) -> list[LetterView]:
@@ -61,7 +63,7 @@ def read(home: Home, letter_id: str, peek: bool = False, receipt: bool = False) 
         reply_to=to_base32(letter.reply_to) if letter.reply_to else None,
         enclosures=tuple(
             EnclosureView(item.n, item.name, item.size, item.file is not None)
-            for item in rows.enclosures_of(home.vault, letter.id)
+            for item in rows.enclosures_of(home.vault, letter.seq)
         ),
         burnt_at=letter.burnt_at,
     )
@@ -72,11 +74,11 @@ def _mark_shown(home: Home, letter: Letter, peek: bool, receipt: bool) -> None:
     if letter.not_before_day is not None and letter.not_before_day * DAY_MS > now:
         raise NotBefore()
     if letter.shown_at is None:
-        rows.change_letter(home.vault, letter.id, shown_at=now)
+        rows.change_letter(home.vault, letter.seq, shown_at=now)
     if not peek and letter.read_at is None:
         state = State.READ.value if letter.state == State.ARRIVED.value else letter.state
-        rows.change_letter(home.vault, letter.id, read_at=now, state=state)
-        rows.add_event(home.vault, letter.id, now, "read")
+        rows.change_letter(home.vault, letter.seq, read_at=now, state=state)
+        rows.add_event(home.vault, letter.seq, now, "read")
     if receipt and not peek:
         from tiercel.parcel.note import ReceiptKind  # a list needs none of this, and waits for none of it
 
@@ -97,10 +99,11 @@ def save_enclosure(
         NameUnknown: The letter has no such enclosure.
         NotWhole: It has not come whole.
         EnclosureDamaged: Its stored file fails its check; nothing was saved.
-        UsageError: The folder is not there.
+        UsageError: The folder is not there, or cannot be written.
+        DiskFull: No room there.
     """
     letter = find(home, letter_id)
-    item = next((each for each in rows.enclosures_of(home.vault, letter.id) if each.n == n), None)
+    item = next((each for each in rows.enclosures_of(home.vault, letter.seq) if each.n == n), None)
     if item is None:
         raise NameUnknown(f"This letter has no enclosure {n}.", remedy="`tiercel read` lists them.")
     if item.file is None:
@@ -112,7 +115,8 @@ def save_enclosure(
         _open_into(home, item, part, progress)
         return _give_name(part, folder, safe_name(item.name)), item.size
     except OSError as error:
-        raise DiskFull(f"{folder} cannot be written: {error.strerror or error}. Nothing was saved.") from error
+        said = f"{folder} cannot be written: {error.strerror or error}. Nothing was saved."
+        raise (DiskFull(said) if error.errno in _FULL else UsageError(said)) from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -171,19 +175,35 @@ def track(home: Home, letter_id: str) -> WayView:
     """The whole way of a letter so far, and what comes next."""
     letter = find(home, letter_id)
     events = tuple(
-        EventView(event.at, event.what, event.road, event.until) for event in rows.events_of(home.vault, letter.id)
+        EventView(event.at, event.what, event.road, event.until) for event in rows.events_of(home.vault, letter.seq)
     )
-    return WayView(to_base32(letter.id), letter.state, events, _next(letter))
+    return WayView(
+        id=to_base32(letter.id),
+        state=letter.state,
+        events=events,
+        next=_next(letter, bonds.bond_by_id(home.vault, letter.bond).state),
+        deadline_day=letter.deadline_day,
+        not_before_day=letter.not_before_day,
+        urgent=bool(letter.urgent),
+    )
 
 
-def _next(letter: Letter) -> str:
+def _next(letter: Letter, bond_state: str) -> str:
     if letter.direction == "in":
         if letter.arrived_at is None:
             return "its enclosures are still coming; the writer hears of it when all is whole"
         return "nothing: it is here whole"
     if letter.recall_at is not None:
         return "the other side was asked not to show it; it answers returned or kept"
-    return _NEXT[State(letter.state)]
+    if letter.state == State.HELD and bond_state != "bonded":
+        return f"the bond has {bond_state}: nothing carries this letter; write again in a new bond"
+    following = _NEXT[State(letter.state)]
+    if letter.deadline_day is not None and State(letter.state) in (*UNDER_WAY, State.DRAFT):
+        until = day_text(letter.deadline_day)
+        following += (
+            f" until {until}; then it expires" if letter.state == "handed over" else f"; it expires after {until}"
+        )
+    return following
 
 
 def search(home: Home, words: str, bond: str | None = None) -> list[LetterView]:

@@ -44,7 +44,7 @@ def seal_waiting(home: Home) -> None:
             continue
         _drop_stale(home, bond)
         for letter in way.open_letters(home, bond.id):
-            sealed = any(bundle.kind == ParcelKind.LETTER for bundle in bundles.out_of_letter(home.vault, letter.id))
+            sealed = any(bundle.kind == ParcelKind.LETTER for bundle in bundles.out_of_letter(home.vault, letter.seq))
             if sealed or letter.recall_at is not None:  # what was asked back is not sent after the asking
                 continue
             if not way.lost_enclosure(home, letter):
@@ -55,10 +55,10 @@ def _drop_stale(home: Home, bond: Bond) -> None:
     """Let go of seals that a road might outlive: the letter is sealed again. Openings are repeated byte for byte."""
     today, delay_ms = home.clock.now_ms() // DAY_MS, _slowest_ms(home, bond)
     for letter in way.open_letters(home, bond.id):
-        for bundle in bundles.out_of_letter(home.vault, letter.id):
+        for bundle in bundles.out_of_letter(home.vault, letter.seq):
             if not seal_fits(bundle.made_day, today, delay_ms):
                 with home.vault.transaction():
-                    bundles.drop_out(home.vault, letter.id, int(ParcelKind.LETTER))
+                    bundles.drop_out(home.vault, letter.seq, int(ParcelKind.LETTER))
 
 
 def _slowest_ms(home: Home, bond: Bond) -> int:
@@ -70,7 +70,7 @@ def _slowest_ms(home: Home, bond: Bond) -> int:
 def _seal(home: Home, bond_id: int, letter: Letter) -> None:
     with home.vault.transaction():
         bond = bonds.bond_by_id(home.vault, bond_id)
-        fresh = letters.letter_by_id(home.vault, letter.id)
+        fresh = letters.letter_at(home.vault, letter.seq)
         if fresh is None or bond.auth_root is None or bond.bond_id is None or fresh.state != letter.state:
             return
         gift = _prekey_for(home, bond, fresh)
@@ -103,7 +103,7 @@ def _record(home: Home, bond: Bond, letter: Letter) -> LetterRecord:
     readers = tuple(ReaderRecord(kind=kind, since_day=day) for kind, day in bonds.readers_of(home.vault, bond.id, "us"))
     enclosed = tuple(
         EnclosureRecord(key=item.key, bundle_hash=item.bundle_hash, size=item.size, name=item.name, kind=item.kind)
-        for item in letters.enclosures_of(home.vault, letter.id)
+        for item in letters.enclosures_of(home.vault, letter.seq)
     )
     assert letter.receipt_secret is not None
     return LetterRecord(
@@ -227,16 +227,16 @@ def _store(home: Home, bond: Bond, letter: Letter, gift: TheirPrekey, record: Le
     ages = gift.made_day if gift.kind == ONE_TIME else None
     bundles.add_out(
         home.vault,
-        BundleOut(digest, bond.id, letter.id, ParcelKind.LETTER, len(bundle), bundle, None, gift.pid, ages, 0, 0),
+        BundleOut(digest, bond.id, letter.seq, ParcelKind.LETTER, len(bundle), bundle, None, gift.pid, ages, 0, 0),
     )
-    for item in letters.enclosures_of(home.vault, letter.id):
+    for item in letters.enclosures_of(home.vault, letter.seq):
         if item.file is not None and bundles.out_by_hash(home.vault, item.bundle_hash) is None:
             length = (home.vault.enclosures / item.file).stat().st_size
             if length:
                 enclosed = BundleOut(
                     item.bundle_hash,
                     bond.id,
-                    letter.id,
+                    letter.seq,
                     ParcelKind.ENCLOSURE,
                     length,
                     None,
@@ -249,9 +249,9 @@ def _store(home: Home, bond: Bond, letter: Letter, gift: TheirPrekey, record: Le
                 bundles.add_out(home.vault, enclosed)
     carried = record.root.generation if record.root is not None and letter.seals == 0 else None
     if letter.seals:
-        home.vault.run("UPDATE prekeys_ours SET letter = NULL WHERE letter = ?", letter.id)
+        home.vault.run("UPDATE prekeys_ours SET letter = NULL WHERE bond = ? AND letter = ?", bond.id, letter.id)
     letters.change_letter(
-        home.vault, letter.id, seals=letter.seals + 1, carried_root=carried, weaker=int(gift.kind == LAST_RESORT)
+        home.vault, letter.seq, seals=letter.seals + 1, carried_root=carried, weaker=int(gift.kind == LAST_RESORT)
     )
     again = " again" if letter.seals else ""
     weaker = ", weaker: to the last-resort key" if gift.kind == LAST_RESORT else ""

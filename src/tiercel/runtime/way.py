@@ -22,8 +22,8 @@ def happened(
     state = after(State(letter.state), event)
     if state is None:
         return None
-    letters.change_letter(home.vault, letter.id, state=state.value)
-    letters.add_event(home.vault, letter.id, home.clock.now_ms(), what, road, until)
+    letters.change_letter(home.vault, letter.seq, state=state.value)
+    letters.add_event(home.vault, letter.seq, home.clock.now_ms(), what, road, until)
     return state
 
 
@@ -36,7 +36,7 @@ def open_letters(home: Home, bond: int) -> list[Letter]:
 
 def lost_enclosure(home: Home, letter: Letter) -> bool:
     """Whether the stored file of an enclosure is gone: then the letter waits, and no other one waits for it."""
-    files = [item.file for item in letters.enclosures_of(home.vault, letter.id) if item.file is not None]
+    files = [item.file for item in letters.enclosures_of(home.vault, letter.seq) if item.file is not None]
     return not all((home.vault.enclosures / file).is_file() for file in files)
 
 
@@ -72,7 +72,7 @@ def service_letter(home: Home, bond: Bond, kind: int) -> Letter:
         written_at=now,
         receipt_secret=home.entropy.token(ID_BYTES),
     )
-    letters.add_event(home.vault, letter.id, now, "accepted")
+    letters.add_event(home.vault, letter.seq, now, "accepted")
     return letter
 
 
@@ -88,13 +88,13 @@ def confirmed(home: Home, letter: Letter, whole: bool) -> None:
     prekeys.ack_gifts(home.vault, bond.id, letter.id, now)
     if letter.carried_root is not None:
         bonds.take_generation(home.vault, bond.id, bond.direction, letter.carried_root, now)
-    bundles.drop_out(home.vault, letter.id, int(Kind.LETTER))
-    if whole or not bundles.out_of_letter(home.vault, letter.id):
+    bundles.drop_out(home.vault, letter.seq, int(Kind.LETTER))
+    if whole or not bundles.out_of_letter(home.vault, letter.seq):
         stop_sending(home, letter)
         if letter.arrived_at is None:
-            letters.change_letter(home.vault, letter.id, arrived_at=now)
+            letters.change_letter(home.vault, letter.seq, arrived_at=now)
 
 
 def stop_sending(home: Home, letter: Letter) -> None:
     """Drop the sealed bundles of a letter; its parcels leave the roads at the next visit."""
-    bundles.drop_out(home.vault, letter.id)
+    bundles.drop_out(home.vault, letter.seq)

@@ -45,9 +45,11 @@ def write(home: Home, draft: Draft, send: bool = True, progress: Progress = no_p
         UsageError: A date in the past, nothing written, an enclosure that is no file. Nothing was stored.
         DiskFull: No room. Nothing was stored.
     """
+    reply_to = check(home, draft)
+    if not draft.text.strip() and not draft.enclosures:
+        raise UsageError("There is nothing in this letter; nothing was stored.", remedy="Write some text.")
+    check_text(draft.text)
     bond = home.bond(draft.bond)
-    reply_to = find(home, draft.reply_to).id if draft.reply_to else None
-    _check(home, draft)
     enclosed = _seal_enclosures(home, draft.enclosures, progress)
     try:
         with home.vault.transaction():
@@ -119,22 +121,37 @@ def recall(home: Home, letter_id: str) -> LetterView:
 # -- checks ------------------------------------------------------------------------------------------
 
 
-def _check(home: Home, draft: Draft) -> None:
-    if not draft.text.strip() and not draft.enclosures:
-        raise UsageError("There is nothing in this letter; nothing was stored.", remedy="Write some text.")
+def check(home: Home, draft: Draft) -> bytes | None:
+    """Refuse what could not be stored, whatever the text will be; give the id of the letter that is answered.
+
+    Raises:
+        NameUnknown, IdAmbiguous: No such bond, or no one such letter to answer.
+        UsageError, LimitError: As for writing.
+    """
+    home.bond(draft.bond)
+    reply_to = find(home, draft.reply_to).id if draft.reply_to else None
     lines = (("subject", draft.subject), ("place", draft.place), ("date line", draft.dated))
     for what, line in lines:
         if line is not None and len(line.encode()) > LETTER_LINE_BYTES_MAX:
             raise LimitError(f"The {what} is longer than {LETTER_LINE_BYTES_MAX} bytes; nothing was stored.")
-    if len(draft.text.encode()) > LETTER_TEXT_BYTES_MAX:
-        size = LETTER_TEXT_BYTES_MAX // 1024 // 1024
-        raise LimitError(f"The text is longer than {size} MiB; nothing was stored.", remedy="Enclose it as a file.")
     if len(draft.enclosures) > ENCLOSURES_MAX:
         raise LimitError(f"A letter holds at most {ENCLOSURES_MAX} enclosures; nothing was stored.")
     if draft.deadline_day is not None and draft.deadline_day * DAY_MS + DAY_MS <= home.clock.now_ms():
         raise UsageError("The deadline lies in the past; nothing was stored.", remedy="Give a later --until.")
     for path in draft.enclosures:
         _check_file(path)
+    return reply_to
+
+
+def check_text(text: str) -> None:
+    """Refuse a text that no letter holds.
+
+    Raises:
+        LimitError: It is too long.
+    """
+    if len(text.encode()) > LETTER_TEXT_BYTES_MAX:
+        size = LETTER_TEXT_BYTES_MAX // 1024 // 1024
+        raise LimitError(f"The text is longer than {size} MiB; nothing was stored.", remedy="Enclose it as a file.")
 
 
 def _check_file(path: Path) -> None:
@@ -184,7 +201,7 @@ def _seal_enclosure(home: Home, n: int, path: Path, progress: Progress) -> Enclo
         raise
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     name = path.name.encode(errors="replace").decode()
-    return Enclosure(b"", n, name, kind, size, key, digest, file)
+    return Enclosure(0, n, name, kind, size, key, digest, file)
 
 
 def _remove(home: Home, enclosed: list[Enclosure]) -> None:
@@ -214,10 +231,10 @@ def _store(home: Home, bond: Bond, draft: Draft, reply_to: bytes | None, enclose
     for item in enclosed:
         letters.add_enclosure(
             home.vault,
-            Enclosure(letter.id, item.n, item.name, item.kind, item.size, item.key, item.bundle_hash, item.file),
+            Enclosure(letter.seq, item.n, item.name, item.kind, item.size, item.key, item.bundle_hash, item.file),
         )
     letters.index_letter(home.vault, letter)
-    letters.add_event(home.vault, letter.id, home.clock.now_ms(), "written")
+    letters.add_event(home.vault, letter.seq, home.clock.now_ms(), "written")
     return letter
 
 
@@ -227,7 +244,7 @@ def _accept(home: Home, letter: Letter) -> None:
     if letter.number is None:
         bond = bonds.bond_by_id(home.vault, letter.bond)
         number, previous = bond.next_number, bond.previous if bond.next_number > 1 else FIRST_PREVIOUS
-        letters.change_letter(home.vault, letter.id, number=number, previous=previous)
+        letters.change_letter(home.vault, letter.seq, number=number, previous=previous)
         following = id_chain(letter.id, number, previous)
         bonds.change_bond(home.vault, bond.id, next_number=number + 1, previous=following)
     if letter.reply_to is not None:
@@ -244,20 +261,20 @@ def _never_left(home: Home, letter: Letter) -> bool:
     if letter.state not in (State.ACCEPTED.value, State.SEALED.value):
         return False
     parcels = home.vault.one(
-        "SELECT count(*) FROM handed WHERE bundle IN (SELECT hash FROM bundles_out WHERE letter = ?)", letter.id
+        "SELECT count(*) FROM handed WHERE bundle IN (SELECT hash FROM bundles_out WHERE letter = ?)", letter.seq
     )
     return parcels is not None and parcels[0] == 0 and letter.seals <= 1
 
 
 def _ask(home: Home, bond: Bond, letter: Letter) -> None:
     now = home.clock.now_ms()
-    letters.change_letter(home.vault, letter.id, recall_at=now)
-    letters.add_event(home.vault, letter.id, now, "recall asked")
+    letters.change_letter(home.vault, letter.seq, recall_at=now)
+    letters.add_event(home.vault, letter.seq, now, "recall asked")
     notes.say(home.vault, bond.id, notes.RECALL, letter.id)
-    bundles.drop_out(home.vault, letter.id)
+    bundles.drop_out(home.vault, letter.seq)
 
 
 def _again(home: Home, letter: Letter) -> Letter:
-    found = letters.letter_by_id(home.vault, letter.id)
+    found = letters.letter_at(home.vault, letter.seq)
     assert found is not None
     return found

@@ -4,7 +4,7 @@
 pid        verdict                       what follows (spec/sealing.md 8)
 ========== ============================= ========================================================
 spent      Duplicate                     drop; repeat the receipt, at most daily
-other bond OtherBond                     put aside
+other bond OtherBond                     quarantine; to the sender the same as KeyExpired
 live       none: open it                 Damaged or Forged may still come of it
 expired    KeyExpired                    tell the sender, who seals again if it is still wanted
 unknown    KeyExpired, ``unknown`` true  quarantine; after a restore, tell the sender

@@ -14,7 +14,7 @@ class BundleOut:
 
     hash: bytes
     bond: int
-    letter: bytes
+    letter: int
     kind: int
     length: int
     sealed: bytes | None = field(repr=False)
@@ -69,7 +69,7 @@ def out_by_hash(vault: Vault, bundle_hash: bytes) -> BundleOut | None:
     return select_one(vault, BundleOut, "bundles_out", "WHERE hash = ?", bundle_hash)
 
 
-def out_of_letter(vault: Vault, letter: bytes) -> list[BundleOut]:
+def out_of_letter(vault: Vault, letter: int) -> list[BundleOut]:
     """The bundles of a letter."""
     return select(vault, BundleOut, "bundles_out", "WHERE letter = ? ORDER BY kind, hash", letter)
 
@@ -77,7 +77,7 @@ def out_of_letter(vault: Vault, letter: bytes) -> list[BundleOut]:
 def out_of_bond(vault: Vault, bond: int) -> list[BundleOut]:
     """What is under way in a bond: urgent letters first, letters before enclosures, oldest first."""
     where = (
-        "JOIN (SELECT id, urgent, seq FROM letters) ON id = letter WHERE bond = ? AND peer_has = 0"
+        "JOIN (SELECT urgent, seq FROM letters) ON seq = letter WHERE bond = ? AND peer_has = 0"
         " ORDER BY urgent DESC, kind, seq"
     )
     return select(vault, BundleOut, "bundles_out", where, bond)
@@ -88,7 +88,7 @@ def change_out(vault: Vault, bundle_hash: bytes, **values: object) -> None:
     update(vault, "bundles_out", "hash = ?", (bundle_hash,), **values)
 
 
-def drop_out(vault: Vault, letter: bytes, kind: int | None = None) -> None:
+def drop_out(vault: Vault, letter: int, kind: int | None = None) -> None:
     """Stop sending a letter, or only its bundles of one kind. Its parcels are taken off the roads at the next visit."""
     if kind is None:
         vault.run("DELETE FROM bundles_out WHERE letter = ?", letter)

@@ -59,12 +59,14 @@ class Summary:
     number: int | None
     urgent: int
     deadline_day: int | None
+    not_before_day: int | None
     enclosures: int
 
 
 _SUMMARY = (
     "SELECT id, bond, direction, state, letters.subject, written_at, arrived_at, read_at, number, urgent, deadline_day,"
-    " (SELECT count(*) FROM enclosures WHERE letter = letters.id) "
+    " not_before_day,"
+    " (SELECT count(*) FROM enclosures WHERE letter = letters.seq) "
 )
 _SHOWN = "kind = 0 AND NOT (direction = 'in' AND state = 'returned')"
 
@@ -73,7 +75,7 @@ _SHOWN = "kind = 0 AND NOT (direction = 'in' AND state = 'returned')"
 class Enclosure:
     """A row of ``enclosures``."""
 
-    letter: bytes
+    letter: int
     n: int
     name: str
     kind: str
@@ -96,19 +98,24 @@ class LetterEvent:
 def add_letter(vault: Vault, **values: Any) -> Letter:
     """Add a letter and give it back."""
     insert(vault, "letters", **values)
-    letter = letter_by_id(vault, values["id"])
+    letter = letter_by_id(vault, values["bond"], values["id"])
     assert letter is not None
     return letter
 
 
-def letter_by_id(vault: Vault, letter: object) -> Letter | None:
-    """The letter of that id."""
-    return select_one(vault, Letter, "letters", "WHERE id = ?", letter)
+def letter_by_id(vault: Vault, bond: int, letter: bytes) -> Letter | None:
+    """The letter that a bond knows by this id; to another bond the same id says nothing (I10)."""
+    return select_one(vault, Letter, "letters", "WHERE bond = ? AND id = ?", bond, letter)
 
 
-def change_letter(vault: Vault, letter: bytes, **values: object) -> None:
-    """Change columns of a letter."""
-    update(vault, "letters", "id = ?", (letter,), **values)
+def letter_at(vault: Vault, seq: int) -> Letter | None:
+    """The letter of that row: what the vault itself refers to."""
+    return select_one(vault, Letter, "letters", "WHERE seq = ?", seq)
+
+
+def change_letter(vault: Vault, letter: int, **values: object) -> None:
+    """Change columns of the letter of that ``seq``."""
+    update(vault, "letters", "seq = ?", (letter,), **values)
 
 
 def letters_where(vault: Vault, where: str, *args: object) -> list[Letter]:
@@ -124,9 +131,9 @@ def shown_letters(vault: Vault, bond: int | None, limit: int) -> list[Summary]:
     return _summaries(vault, where.replace("WHERE", "WHERE bond = ? AND"), bond, limit)
 
 
-def summary_of(vault: Vault, letter: bytes) -> Summary:
+def summary_of(vault: Vault, letter: int) -> Summary:
     """One letter as a list shows it."""
-    return _summaries(vault, "FROM letters WHERE id = ?", letter)[0]
+    return _summaries(vault, "FROM letters WHERE seq = ?", letter)[0]
 
 
 def _summaries(vault: Vault, where: str, *args: object) -> list[Summary]:
@@ -136,14 +143,14 @@ def _summaries(vault: Vault, where: str, *args: object) -> list[Summary]:
 def burn(vault: Vault, letter: Letter) -> list[str]:
     """Delete a letter's text and enclosure keys but keep its id; give back the enclosure files to remove."""
     vault.run("DELETE FROM letters_fts WHERE rowid = ?", letter.seq)
-    change_letter(vault, letter.id, body="", subject=None, place=None, dated=None)
-    files = [row[0] for row in vault.all("SELECT file FROM enclosures WHERE letter = ?", letter.id) if row[0]]
+    change_letter(vault, letter.seq, body="", subject=None, place=None, dated=None)
+    files = [row[0] for row in vault.all("SELECT file FROM enclosures WHERE letter = ?", letter.seq) if row[0]]
     begun = (
         "bond = ? AND hash IN (SELECT bundle_hash FROM enclosures WHERE letter = ? AND file IS NULL)"
         " AND hash NOT IN (SELECT bundle_hash FROM enclosures WHERE letter <> ?)"
     )
-    halves = vault.all(f"SELECT hash, file FROM bundles_in WHERE {begun}", letter.bond, letter.id, letter.id)
-    vault.run("DELETE FROM enclosures WHERE letter = ?", letter.id)
+    halves = vault.all(f"SELECT hash, file FROM bundles_in WHERE {begun}", letter.bond, letter.seq, letter.seq)
+    vault.run("DELETE FROM enclosures WHERE letter = ?", letter.seq)
     for digest, file in halves:
         vault.run("DELETE FROM symbols_in WHERE bond = ? AND bundle = ?", letter.bond, digest)
         vault.run(
@@ -175,6 +182,23 @@ def burnable(vault: Vault, bond: int, read_before_ms: int | None, sent: bool) ->
     return letters_where(vault, f"bond = ? AND kind = 0 AND burnt_at IS NULL AND ({' OR '.join(conditions)})", bond)
 
 
+def change_text(vault: Vault, letter: Letter, text: str) -> None:
+    """Put another text in the place of a letter's, also in the search index."""
+    vault.run("DELETE FROM letters_fts WHERE rowid = ?", letter.seq)
+    change_letter(vault, letter.seq, body=text)
+    changed = letter_at(vault, letter.seq)
+    assert changed is not None
+    index_letter(vault, changed)
+
+
+def drop_letter(vault: Vault, letter: Letter) -> list[str]:
+    """Delete a letter that nobody else ever heard of; give back the enclosure files to remove."""
+    files = burn(vault, letter)
+    vault.run("DELETE FROM events WHERE letter = ?", letter.seq)
+    vault.run("DELETE FROM letters WHERE seq = ?", letter.seq)
+    return files
+
+
 # -- enclosures --------------------------------------------------------------------------------------
 
 
@@ -183,7 +207,7 @@ def add_enclosure(vault: Vault, enclosure: Enclosure) -> None:
     insert(vault, "enclosures", **vars(enclosure))
 
 
-def enclosures_of(vault: Vault, letter: bytes) -> list[Enclosure]:
+def enclosures_of(vault: Vault, letter: int) -> list[Enclosure]:
     """The enclosures of a letter, in order."""
     return select(vault, Enclosure, "enclosures", "WHERE letter = ? ORDER BY n", letter)
 
@@ -192,7 +216,7 @@ def enclosures_by_hash(vault: Vault, bond: int, bundle_hash: bytes) -> list[Encl
     """Enclosures of incoming letters of a bond that wait for a bundle."""
     where = (
         "WHERE bundle_hash = ? AND file IS NULL AND letter IN"
-        " (SELECT id FROM letters WHERE bond = ? AND direction = 'in')"
+        " (SELECT seq FROM letters WHERE bond = ? AND direction = 'in')"
     )
     return select(vault, Enclosure, "enclosures", where, bundle_hash, bond)
 
@@ -215,13 +239,13 @@ def enclosure_files(vault: Vault) -> set[str]:
 
 
 def add_event(
-    vault: Vault, letter: bytes, at: int, what: str, road: str | None = None, until: int | None = None
+    vault: Vault, letter: int, at: int, what: str, road: str | None = None, until: int | None = None
 ) -> None:
     """Add a step to a letter's way."""
     insert(vault, "events", letter=letter, at=at, what=what, road=road, until=until)
 
 
-def events_of(vault: Vault, letter: bytes) -> list[LetterEvent]:
+def events_of(vault: Vault, letter: int) -> list[LetterEvent]:
     """The way of a letter so far."""
     return select(vault, LetterEvent, "events", "WHERE letter = ? ORDER BY id", letter)
 
@@ -231,7 +255,7 @@ def events_of(vault: Vault, letter: bytes) -> list[LetterEvent]:
 
 def index_letter(vault: Vault, letter: Letter) -> None:
     """Put a letter into the search index, in the transaction that stores it."""
-    names = " ".join(enclosure.name for enclosure in enclosures_of(vault, letter.id))
+    names = " ".join(enclosure.name for enclosure in enclosures_of(vault, letter.seq))
     vault.run(
         "INSERT INTO letters_fts (rowid, subject, body, names, place) VALUES (?, ?, ?, ?, ?)",
         letter.seq, letter.subject or "", letter.body, names, letter.place or "",

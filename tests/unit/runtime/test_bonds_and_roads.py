@@ -113,7 +113,7 @@ def test_a_letter_that_comes_before_the_opening(tmp_path: Path) -> None:
     letter = bo.write("before the opening")
     bo.sync()
     for (name,) in bo.home.vault.all(
-        "SELECT name FROM handed WHERE bundle IN (SELECT b.hash FROM bundles_out b JOIN letters l ON l.id = b.letter"
+        "SELECT name FROM handed WHERE bundle IN (SELECT b.hash FROM bundles_out b JOIN letters l ON l.seq = b.letter"
         " WHERE l.kind = 2)"
     ):
         (tmp_path / "post" / name).unlink(missing_ok=True)

@@ -26,7 +26,7 @@ def test_a_letter_that_was_asked_back_is_not_sealed_again(tmp_path: Path) -> Non
     bo.sync()
     writing.recall(ada.home, letter)
     ada.sync()
-    assert not ada.home.vault.all("SELECT 1 FROM bundles_out JOIN letters ON id = letter WHERE letters.kind = 0")
+    assert not ada.home.vault.all("SELECT 1 FROM bundles_out JOIN letters ON seq = letter WHERE letters.kind = 0")
     exchange(bo, ada)
     assert ada.state(letter) == "returned" and not reading.letters(bo.home)
 

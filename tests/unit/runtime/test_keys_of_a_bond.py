@@ -103,7 +103,7 @@ def today(person: Person) -> int:
 def sealed(person: Person) -> list[tuple[bytes]]:
     """The hashes of the sealed letters under way, service letters left out."""
     return person.home.vault.all(
-        "SELECT b.hash FROM bundles_out b JOIN letters l ON l.id = b.letter WHERE l.kind = 0 AND b.kind = 1"
+        "SELECT b.hash FROM bundles_out b JOIN letters l ON l.seq = b.letter WHERE l.kind = 0 AND b.kind = 1"
     )
 
 

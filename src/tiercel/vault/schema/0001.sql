@@ -116,7 +116,7 @@ CREATE TABLE prekeys_refused (  -- pids of theirs we used or dropped: a gift is 
 
 CREATE TABLE letters (          -- letters, drafts, service letters, openings; ids are kept for the life of the bond
     seq            INTEGER PRIMARY KEY AUTOINCREMENT,
-    id             BLOB NOT NULL UNIQUE,
+    id             BLOB NOT NULL,                -- as the two sides of the bond call it; unique in the bond only
     bond           INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
     direction      TEXT NOT NULL CHECK (direction IN ('out', 'in')),
     kind           INTEGER NOT NULL DEFAULT 0,   -- letter.record.Kind
@@ -141,8 +141,10 @@ CREATE TABLE letters (          -- letters, drafts, service letters, openings; i
     burnt_at       INTEGER,     -- the text and its enclosures are gone by the retention rule
     weaker         INTEGER NOT NULL DEFAULT 0,   -- sealed to a last-resort prekey
     seals          INTEGER NOT NULL DEFAULT 0,   -- out: how often it was sealed
-    carried_root   INTEGER      -- out: the root generation that its only seal carried
+    carried_root   INTEGER,     -- out: the root generation that its only seal carried
+    UNIQUE (bond, id)
 ) STRICT;
+CREATE INDEX letters_id ON letters (id);  -- a person names a letter by its id, in whichever bond
 CREATE INDEX letters_bond ON letters (bond, seq);
 CREATE INDEX letters_open ON letters (state) WHERE direction = 'out';
 CREATE INDEX letters_recall ON letters (recall_at) WHERE recall_at IS NOT NULL;
@@ -155,7 +157,7 @@ CREATE VIRTUAL TABLE letters_fts USING fts5 (
 INSERT INTO letters_fts (letters_fts, rank) VALUES ('secure-delete', 1);
 
 CREATE TABLE enclosures (       -- files sealed into letters; at rest in age STREAM form under enclosures/
-    letter      BLOB NOT NULL REFERENCES letters (id) ON DELETE CASCADE,
+    letter      INTEGER NOT NULL REFERENCES letters (seq) ON DELETE CASCADE,
     n           INTEGER NOT NULL,      -- counts from 1
     name        TEXT NOT NULL,         -- the writer's label; never used as a path
     kind        TEXT NOT NULL,
@@ -170,7 +172,7 @@ CREATE INDEX enclosures_hash ON enclosures (bundle_hash);
 CREATE TABLE bundles_out (      -- sealed things under way; gone on receipt, return, recall or expiry
     hash       BLOB PRIMARY KEY,
     bond       INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
-    letter     BLOB NOT NULL,
+    letter     INTEGER NOT NULL,       -- letters.seq
     kind       INTEGER NOT NULL,       -- parcel.box.Kind
     length     INTEGER NOT NULL,
     sealed     BLOB,                   -- a letter's bundle; NULL for an enclosure, which is in `file`
@@ -234,7 +236,7 @@ CREATE TABLE notes_due (        -- one row per thing to say and road to say it o
 
 CREATE TABLE events (           -- the way of a letter, for `track`
     id     INTEGER PRIMARY KEY AUTOINCREMENT,
-    letter BLOB NOT NULL,
+    letter INTEGER NOT NULL,  -- letters.seq
     at     INTEGER NOT NULL,
     what   TEXT NOT NULL,
     road   TEXT,
