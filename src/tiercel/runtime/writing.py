@@ -128,8 +128,10 @@ def check(home: Home, draft: Draft) -> bytes | None:
         NameUnknown, IdAmbiguous: No such bond, or no one such letter to answer.
         UsageError, LimitError: As for writing.
     """
-    home.bond(draft.bond)
-    reply_to = find(home, draft.reply_to).id if draft.reply_to else None
+    bond = home.bond(draft.bond)
+    answered = find(home, draft.reply_to) if draft.reply_to else None
+    if answered is not None and answered.bond != bond.id:  # its id would tell of the other bond
+        raise UsageError(f"That letter is not of your bond with {bond.name}; nothing was stored.")
     lines = (("subject", draft.subject), ("place", draft.place), ("date line", draft.dated))
     for what, line in lines:
         if line is not None and len(line.encode()) > LETTER_LINE_BYTES_MAX:
@@ -140,7 +142,7 @@ def check(home: Home, draft: Draft) -> bytes | None:
         raise UsageError("The deadline lies in the past; nothing was stored.", remedy="Give a later --until.")
     for path in draft.enclosures:
         _check_file(path)
-    return reply_to
+    return None if answered is None else answered.id
 
 
 def check_text(text: str) -> None:
@@ -249,9 +251,10 @@ def _accept(home: Home, letter: Letter) -> None:
         bonds.change_bond(home.vault, bond.id, next_number=number + 1, previous=following)
     if letter.reply_to is not None:
         home.vault.run(
-            "UPDATE letters SET state = 'answered' WHERE id = ? AND direction = 'in' AND state IN ('arrived', 'read')",
-            letter.reply_to,
-        )
+            "UPDATE letters SET state = 'answered'"
+            " WHERE bond = ? AND id = ? AND direction = 'in' AND state IN ('arrived', 'read')",
+            letter.bond, letter.reply_to,
+        )  # fmt: skip
 
 
 # -- taking back -------------------------------------------------------------------------------------

@@ -9,10 +9,12 @@ from typing import NamedTuple
 import pytest
 
 from people import START_MS, Person
-from tiercel.errors import IdAmbiguous
-from tiercel.runtime import bonds, opening, reading
+from tiercel.errors import IdAmbiguous, UsageError
+from tiercel.runtime import bonds, opening, reading, writing
 from tiercel.runtime.roads import add_folder
+from tiercel.runtime.views import Draft
 from tiercel.testing.clock import FakeClock
+from tiercel.vault import bonds as bond_rows
 from tiercel.vault import letters as letter_rows
 from tiercel.vault import notes, prekeys
 
@@ -102,3 +104,15 @@ def test_a_letter_sealed_to_a_key_of_another_bond_is_told_the_same_as_to_an_unkn
         said.clear()
     assert {row[0] for row in vault.all("SELECT verdict FROM quarantine")} == {"other_bond", "key_expired"}
     assert prekeys.ours_by_pid(vault, 1, others[0]) is not None
+
+
+def test_an_answer_names_no_letter_of_another_bond(three: Three) -> None:
+    """It was sent with the id of a letter to somebody else in it, and that letter became `answered`."""
+    letter = three.xena.write("a question")
+    three.exchange()
+    with pytest.raises(UsageError, match="not of your bond"):
+        writing.write(three.bo.home, Draft("mallory", "an answer", reply_to=letter))
+    assert three.bo.state(letter) == "arrived"
+    assert [bond.next_number for bond in bond_rows.all_bonds(three.bo.home.vault)] == [1, 1]
+    writing.write(three.bo.home, Draft("xena", "an answer", reply_to=letter))
+    assert three.bo.state(letter) == "answered"
