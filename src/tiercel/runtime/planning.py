@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from tiercel.delivery.parcels import OnRoad
 from tiercel.delivery.passes import Ref, in_parcels, profile_for, whole_pass
 from tiercel.limits import GROUP_INDICES, ID_BYTES
 from tiercel.parcel.symbols import Layout, layout_of
@@ -30,6 +31,10 @@ class RoadAt:
     wanted: set[bytes] = field(default_factory=set)  # bundles whose missing symbols were planned at this visit
     put: int = 0
     got: int = 0
+
+    def parcel(self, handed: Handed) -> OnRoad:
+        """A parcel of ours as it stands on this road."""
+        return OnRoad(handed.bundle, handed.at, bool(handed.put), handed.name in self.present)
 
 
 def new_name(home: Home) -> str:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from contextlib import closing
 
+from tiercel.delivery.parcels import handed_over, handing_over, pass_due
 from tiercel.delivery.states import Event
 from tiercel.limits import TAG_RANDOM_BYTES
 from tiercel.parcel.box import Kind, seal_symbols
@@ -38,7 +39,7 @@ def put_bundle(home: Home, road: RoadAt, bundle: BundleOut, keys: ParcelKeys, pr
 
 def _planned(home: Home, road: RoadAt, bundle: BundleOut) -> list[Handed]:
     rows = bundles.handed_of(home.vault, road.row.id, bundle.hash)
-    if any(row.name in road.present or not row.put for row in rows):
+    if not pass_due([road.parcel(row) for row in rows]):
         return rows
     with home.vault.transaction():
         if bundles.out_by_hash(home.vault, bundle.hash) is None:
@@ -119,12 +120,11 @@ def _handed_over(home: Home, road: RoadAt, bundle: BundleOut) -> None:
         return
     mine = [item for item in bundles.out_of_letter(home.vault, letter.seq) if not item.peer_has]
     rows = [bundles.handed_of(home.vault, road.row.id, item.hash) for item in mine]
-    if all(parts and all(part.put for part in parts) for parts in rows):
+    if handed_over([part.put == 1 for part in parts] for parts in rows):
         until = min((part.until for parts in rows for part in parts if part.until is not None), default=None)
         before = {event.what for event in letters.events_of(home.vault, letter.seq) if event.road == road.row.name}
-        what = "handed over again" if "handed over" in before else "handed over"
         with home.vault.transaction():
-            way.happened(home, _fresh(home, letter), Event.PUT, what, road.row.name, until)
+            way.happened(home, _fresh(home, letter), Event.PUT, handing_over(before), road.row.name, until)
 
 
 def _fresh(home: Home, letter: Letter) -> Letter:

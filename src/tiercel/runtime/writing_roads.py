@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tiercel.crypto import sha256
-from tiercel.delivery.schedule import stale_on_folder
+from tiercel.delivery.parcels import comes_off
 from tiercel.limits import TAG_RANDOM_BYTES
 from tiercel.parcel.box import Kind, seal_symbols
 from tiercel.parcel.epochs import ParcelKeys, pairing_keys
@@ -54,9 +54,7 @@ def _clear(home: Home, road: RoadAt) -> None:
     """Take our own parcels off the road: of what is confirmed or over, and after 60 days."""
     now, live = home.clock.now_ms(), _live(home)
     for handed in bundles.handed_on(home.vault, road.row.id):
-        over = handed.bundle is not None and handed.bundle not in live
-        gone = handed.bundle is None and handed.name not in road.present
-        if over or gone or (stale_on_folder(handed.at, now) and not home.clock_doubtful):
+        if comes_off(road.parcel(handed), live, now, home.clock_doubtful):
             _take_off(home, road, handed)
 
 
