@@ -196,7 +196,7 @@ def notes(book: kit.Book) -> None:
         "receipt-field-more": put(2, [[*receipt, 0]]), "receipts-1025": put(2, [receipt] * 1025),
         "want-missing-0": put(3, [[want[0], [[0, 0]]]]), "want-missing-large": put(3, [[want[0], [[0, 65_536]]]]),
         "want-group-large": put(3, [[want[0], [[1 << 32, 1]]]]), "wants-65": put(3, [[want[0], []]] * 65),
-        "want-groups-1025": put(3, [[want[0], [[0, 1]] * 1025]]), "have-short": put(4, [bytes(31)]),
+        "want-groups-1025": put(3, [[want[0], [[group, 1] for group in range(1025)]]]), "want-group-twice": put(3, [[want[0], [[7, 2], [0, 1], [7, 1]]]]), "have-short": put(4, [bytes(31)]),
         "expired-long": put(5, [bytes(9)]), "recall-text": put(6, ["0123456789abcdef"]),
         "answer-2": put(7, [[bytes(16), 2]]), "haves-nil": put(4, None), "fields-7": pack(base[:7]),
         "fields-9": pack([*base, []]), "trailing": pack(base) + b"\0", "cut": pack(base)[:-1],

@@ -37,8 +37,8 @@ def whole_pass(layout: Layout, first_index: int) -> Iterator[Ref]:
 
 
 def wanted_pass(layout: Layout, first_index: int, wanted: Iterable[tuple[int, int]]) -> Iterator[Ref]:
-    """As many fresh symbols of each group as the other side lacks; groups out of range are passed over."""
-    for group, missing in wanted:
+    """As many fresh symbols of each group as the other side lacks, none twice; groups out of range are passed over."""
+    for group, missing in dict(wanted).items():
         if group < layout.groups:
             for step in range(min(missing, layout.k)):
                 yield group, (first_index + step) % GROUP_INDICES

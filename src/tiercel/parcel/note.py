@@ -118,9 +118,12 @@ def decode_note(record: bytes | memoryview) -> Note:
             raise NewerVersion()
         if record[0] != _ARRAY_OF_8:
             raise MalformedNote("a note has eight fields")
-        return decode_record(Note, record, NOTE_BYTES_MAX)
+        note = decode_record(Note, record, NOTE_BYTES_MAX)
     except MalformedWire as error:
         raise MalformedNote() from error
+    if any(len(dict(want.groups)) < len(want.groups) for want in note.wants):  # one symbol would be sent twice
+        raise MalformedNote("a want names a group twice")
+    return note
 
 
 # -- splitting -------------------------------------------------------------------------------------

@@ -72,7 +72,8 @@ REFUSED = {
     "want group 2^32": changed(3, [[HASH, [[1 << 32, 1]]]]),
     "want group negative": changed(3, [[HASH, [[-1, 1]]]]),
     "want triple": changed(3, [[HASH, [[0, 1, 1]]]]),
-    "want too many groups": changed(3, [[HASH, [[0, 1]] * 1025]]),
+    "want too many groups": changed(3, [[HASH, [[group, 1] for group in range(1025)]]]),
+    "want one group twice": changed(3, [[HASH, [[7, 2], [0, 1], [7, 1]]]]),
     "too many wants": changed(3, [[HASH, [[0, 1]]]] * 65),
     "too many haves": changed(4, [HASH] * 1025),
     "have as text": changed(4, ["x" * 32]),
@@ -101,7 +102,7 @@ def test_what_cannot_be_read_is_not_written() -> None:
     with pytest.raises(LimitError):
         encode_note(Note(wants=(Want(HASH, ((0, 1),)),) * 65))
     with pytest.raises(LimitError):
-        encode_note(Note(wants=(Want(HASH, ((0, 1),) * 1025),)))
+        encode_note(Note(wants=(Want(HASH, tuple((group, 1) for group in range(1025))),)))
     with pytest.raises(ValueError, match="does not fit"):
         encode_note(Note(haves=(ID,)))
 
@@ -165,7 +166,7 @@ def test_more_than_one_note_may_hold_is_split_whatever_the_room() -> None:
 
 @pytest.mark.parametrize("groups", [1, 16, 500])
 def test_the_largest_numbers_fit_too(groups: int) -> None:
-    want = Want(HASH, ((0xFFFF_FFFF, 0xFFFF),) * groups)
+    want = Want(HASH, tuple((0xFFFF_FFFF - n, 0xFFFF) for n in range(groups)))
     for room in range(1900, 1960):
         notes = split(Note(day=10_000_000, wants=(want,) * 40), room)
         assert all(len(encode_note(one)) <= room for one in notes)
