@@ -13,7 +13,17 @@ from typing import NamedTuple
 from tiercel import __version__
 from tiercel.crypto import WRONG_TAG
 from tiercel.delivery.schedule import repeat_receipt
-from tiercel.errors import Damaged, Duplicate, Forged, KeyExpired, MalformedError, NewerVersion, OtherBond, SealError
+from tiercel.errors import (
+    Damaged,
+    Duplicate,
+    Forged,
+    KeyExpired,
+    MalformedError,
+    MalformedLetter,
+    NewerVersion,
+    OtherBond,
+    SealError,
+)
 from tiercel.letter.record import Kind, LetterRecord, ReaderRecord, decode_letter, readers_hash
 from tiercel.limits import DAY_MS, PID_BYTES
 from tiercel.sealing.envelope import BondKeys, Sealed, open_letter, split_bundle
@@ -21,7 +31,7 @@ from tiercel.sealing.prekeys import Prekey, accept_gifts, parse_gift, surplus
 from tiercel.sealing.verdict import verdict_for
 from tiercel.vault import bonds, bundles, notes, prekeys, settings
 from tiercel.vault.bonds import Bond, Root
-from tiercel.vault.prekeys import LAST_RESORT, ONE_TIME, OurPrekey, TheirPrekey
+from tiercel.vault.prekeys import LAST_RESORT, ONE_TIME, PAIRING, OurPrekey, TheirPrekey
 
 from . import arriving
 from .home import Home
@@ -60,6 +70,7 @@ def open_bundle(home: Home, bond: Bond, bundle_hash: bytes, bundle: bytes, visit
     try:
         ours = _our_prekey(home, bond, sealed)
         record = decode_letter(_open(bond, ours, sealed))
+        _check_first(ours, record)
     except Duplicate:
         spent, letter = prekeys.spent_letter(home.vault, bond.id, sealed.pid)
         if spent and letter is not None:
@@ -128,6 +139,12 @@ def _open(bond: Bond, ours: OurPrekey, sealed: Sealed) -> bytes:
     assert bond.auth_root is not None
     prekey = Prekey(ours.pid, ours.seed, ours.token, ours.public_hash)
     return open_letter(BondKeys(bond.bond_id, bond.auth_root), bond.their_direction, prekey, sealed)
+
+
+def _check_first(ours: OurPrekey, record: LetterRecord) -> None:
+    """An opening comes under the pairing key, and nothing else does: before it, nobody has compared the words."""
+    if (ours.kind == PAIRING) != (record.kind == Kind.OPENING):
+        raise MalformedLetter("Only the first letter of a bond is an opening.")
 
 
 def _set_aside(home: Home, bond: Bond, bundle_hash: bytes, verdict: Exception, bundle: bytes | None) -> Opened:
