@@ -54,6 +54,11 @@ class Home:
         return settings.get_int(self.vault, "clock_in_doubt", 0) == 1
 
     @property
+    def sends(self) -> bool:
+        """Whether a visit to the roads would send anything: an older copy of a vault sends nothing."""
+        return not self.vault.rolled_back
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """Sentences that stand until a person acts."""
         found = []
