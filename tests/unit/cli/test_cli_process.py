@@ -53,6 +53,20 @@ def test_without_a_terminal(tmp_path: Path) -> None:
     assert ran.returncode == 2 and ran.stdout == b"" and b"--file" in ran.stderr
 
 
+def test_ctrl_c_while_modules_load_ends_with_130() -> None:
+    """As a shell or a script sees it: an exit status, not a death by the signal."""
+    script = (
+        "import sys, runpy, signal, os\n"
+        "class Pressed:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'tiercel.cli.main': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Pressed())\n"
+        "runpy.run_module('tiercel', run_name='__main__')\n"
+    )
+    ran = process("-c", script)
+    assert (ran.returncode, ran.stderr) == (130, b"")
+
+
 def test_whoever_reads_may_go_away() -> None:
     script = f"{sys.executable} -m tiercel --help | true; echo ${{PIPESTATUS[0]}}"
     ran = subprocess.run(
