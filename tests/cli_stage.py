@@ -81,6 +81,7 @@ class Home:
     """A home that only remembers its notices."""
 
     notices: tuple[str, ...] = ()
+    sends: bool = True
     opened: list[tuple[Path, str]] = field(default_factory=list)
 
     def __enter__(self) -> Home:
@@ -101,11 +102,14 @@ class Stage:
         self.answers: dict[str, Any] = {
             "home.create_home": self.home, "home.open_home": self.home,
             "roads.add_folder": CARRIER, "roads.carriers": [CARRIER], "roads.test": CARRIER, "roads.remove": None,
+            "roads.move": CARRIER, "bonds.open_letters": 2,
             "bonds.invite": INVITATION, "bonds.accept": BOND, "bonds.bonds": [BOND], "bonds.words": WORDS,
             "bonds.confirm": replace(BOND, state="bonded", confirmed="both"),
             "bonds.refuse": replace(BOND, state="refused"), "bonds.end": replace(BOND, state="ended"),
             "bonds.retention": views.RetentionView("Bo", "keep", None),
             "bonds.set_retention": views.RetentionView("Bo", "keep", 30),
+            "writing.check": None, "drafts.text": "old text", "drafts.edit": replace(LETTER, state="draft"),
+            "drafts.discard": replace(LETTER, state="draft"),
             "writing.write": LETTER, "writing.send": LETTER, "writing.recall": replace(LETTER, state="recalled"),
             "reading.letters": [LETTER], "reading.read": OPEN, "reading.save_enclosure": (Path("/x/a.jpg"), 2048),
             "reading.track": WAY, "reading.search": [LETTER],

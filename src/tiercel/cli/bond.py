@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PREFIX = "tiercel1"
 INVITATION_BYTES_MAX = 4096
+QR_BORDER = 2
 VIA = click.option("--via", type=KNOWN_NAME, required=True, metavar="CARRIER", help="The road both of you will use.")
 
 
@@ -61,6 +62,7 @@ def invite(session: Session, name: str, via: str, out: Path | None) -> None:
     """Begin a bond; the last line printed is the invitation.
 
     Give it to one person only. Whoever sees it can answer in their place: that is why both of you compare six words.
+    Until its answer has come, the same command shows the same invitation again.
     """
     from tiercel.runtime import bonds as runtime_bonds
 
@@ -117,13 +119,19 @@ def new_file(path: Path | None) -> Iterator[NewFile]:
 
 
 def qr(text: str) -> list[str]:
-    """The invitation to be photographed; in capitals, which makes the picture smaller."""
+    """The invitation to be photographed, where it fits; in capitals, which makes the picture smaller."""
     import io
 
     import segno
 
+    code = segno.make(text.upper(), error="l", micro=False)
+    side = code.symbol_size(border=QR_BORDER)[0]
+    height = (side + 1) // 2
+    columns, rows = output.terminal_size()
+    if columns < side or rows < height:
+        return [f"To see a QR code of it, make the terminal at least {side} by {height} and repeat this.", ""]
     picture = io.StringIO()
-    segno.make(text.upper(), error="l", micro=False).terminal(picture, border=2, compact=True)
+    code.terminal(picture, border=QR_BORDER, compact=True)
     return [*picture.getvalue().splitlines(), ""]
 
 
@@ -207,6 +215,8 @@ def explained(view: BondView) -> str:
             "us": "compare: you confirmed, they have not yet",
             "them": f"compare: they confirmed; your turn: tiercel bond words {name}",
         }.get(view.confirmed, f"compare the words: tiercel bond words {name}")
+    if view.state == "pairing" and view.invited:
+        return "invited: give them the invitation, then sync"
     if view.state == "pairing":
         return "pairing: sync on both sides"
     return view.state
@@ -240,10 +250,26 @@ def words_lines(view: WordsView) -> list[str]:
         "",
         "    " + output.strong("  ".join(view.words)),
         "",
-        f"Read them to {name}, best by voice. The same on both sides: tiercel bond confirm {name}",
-        f"Not the same: tiercel bond refuse {name}",
+        *(f"! {output.plain(said)}" for said in view.warnings),
+        *what_to_do(view),
         *(["", "Who can read under this bond:", *output.table(readers)] if readers else []),
     ]
+
+
+def what_to_do(view: WordsView) -> list[str]:
+    """What the words are for in the state of the bond: nothing is confirmed beside a warning, or when it is over."""
+    name = output.plain(view.bond)
+    read = f"Read them to {name}, best by voice."
+    if view.state == "compare" and view.warnings:
+        return [f"Do not confirm: tiercel bond refuse {name}"]
+    if view.state == "compare":
+        return [
+            f"{read} The same on both sides: tiercel bond confirm {name}",
+            f"Not the same: tiercel bond refuse {name}",
+        ]
+    if view.state == "bonded":
+        return [f"{read} Not the same: tiercel bond end {name}"]
+    return [f"This bond is {output.plain(view.state)}; there is nothing to confirm."]
 
 
 @member(bond, "confirm", examples=[("tiercel bond confirm Bo", "")])
@@ -254,10 +280,13 @@ def confirm(session: Session, name: str) -> None:
     from tiercel.runtime import bonds as runtime_bonds
 
     with session.home() as home:
+        already = any(one.name == name and one.confirmed == "us" for one in runtime_bonds.bonds(home))
         view = runtime_bonds.confirm(home, name)
     told = output.plain(name)
     if view.state == "bonded":
         lines = [f"Bonded with {told}. Write: tiercel write {told}"]
+    elif already:
+        lines = [f"You had confirmed already; waiting for {told}."]
     else:
         lines = [f"Confirmed. {told} has to confirm as well; sync on both sides."]
     output.show(session.json, shapes.bond(view), lines)
@@ -282,15 +311,36 @@ def refuse(session: Session, name: str) -> None:
 
 @member(bond, "end", examples=[("tiercel bond end Bo", "")])
 @click.argument("name", type=KNOWN_NAME)
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def end(session: Session, name: str) -> None:
-    """End a bond; its letters stay readable in your vault."""
+def end(session: Session, name: str, yes: bool) -> None:
+    """End a bond; its letters stay readable in your vault.
+
+    Letters of yours without a receipt are held: nothing carries them any more. On a terminal you are asked first.
+    """
     from tiercel.runtime import bonds as runtime_bonds
 
+    session.interrupted = "Interrupted; see `tiercel bond list` for the bond."
+    told = output.plain(name)
     with session.home() as home:
+        held = runtime_bonds.open_letters(home, name)
+        asks = not yes and not session.json and output.interactive()
+        if asks and named(home, name).state == "bonded":
+            output.say(f"This ends the bond with {told} for good. {held_letters(held)}")
+            if not output.agreed("End it? [y/N] "):
+                raise UsageError("Nothing was changed.")
         view = runtime_bonds.end(home, name)
-    lines = [f"The bond with {output.plain(name)} is ended. Its letters stay in your vault."]
-    output.show(session.json, shapes.bond(view), lines)
+    lines = [f"The bond with {told} is ended. Its letters stay in your vault.", *([held_letters(held)] if held else [])]
+    output.show(session.json, shapes.ended(view, held), lines)
+
+
+def held_letters(count: int) -> str:
+    """How many letters an end leaves without a road."""
+    if not count:
+        return "All letters of yours have a receipt."
+    if count == 1:
+        return "1 letter of yours without a receipt is held: nothing carries it any more."
+    return f"{count} letters of yours without a receipt are held: nothing carries them any more."
 
 
 @member(

@@ -10,7 +10,7 @@ import click
 from tiercel.cli import output, shapes
 from tiercel.cli.frame import command
 from tiercel.cli.session import Session
-from tiercel.errors import CarrierError, SuiteMissing, TiercelError, UsageError, VaultError, VaultMissing
+from tiercel.errors import CarrierError, SuiteMissing, TiercelError, UsageError, VaultDamaged, VaultError, VaultMissing
 
 if TYPE_CHECKING:
     from tiercel.runtime.views import Finding
@@ -72,7 +72,8 @@ def with_error(found: Sequence[Finding], error: TiercelError) -> list[Finding]:
     """The findings, with why the vault stayed closed."""
     from tiercel.runtime.views import Finding
 
-    return [Finding("vault", False, str(error), error.remedy), *found]
+    remedy = "Put back a copy of the vault folder." if isinstance(error, VaultDamaged) else error.remedy
+    return [Finding("vault", False, str(error), remedy), *found]
 
 
 def exit_code(found: Sequence[Finding]) -> int:

@@ -40,20 +40,21 @@ def command() -> list[str]:
 
 
 @contextlib.contextmanager
-def written(vault: Path, kept: Callable[[Path], None]) -> Iterator[str]:
-    """The text a person writes now. If the work with it fails, the text stays, and ``kept`` is told where."""
+def written(vault: Path, kept: Callable[[Path], None], before: str = "") -> Iterator[str]:
+    """The text a person writes now, from ``before`` on. If the work with it fails, it stays: ``kept`` is told where."""
     words = command()
     room = Path(tempfile.mkdtemp(prefix="writing-", dir=vault))
     path = room / "letter.txt"
     keep = False
     try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(before.encode("utf-8"))
         edit(words, path)
         yield text_of(path)
     except NotBonded:  # the vault keeps the text as a draft
         raise
     except BaseException:
-        keep = path.exists() and bool(path.read_bytes().strip())
+        keep = path.exists() and path.read_bytes().strip() not in (b"", before.encode("utf-8").strip())
         if keep:
             kept(path)
         raise

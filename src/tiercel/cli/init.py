@@ -27,9 +27,12 @@ def init(session: Session, name: str | None) -> None:
     """
     from tiercel.runtime import home as runtime_home
 
-    session.kept = "There may be an unfinished vault in the folder; remove it and run `tiercel init` again."
     session.must_be_free()
+    session.interrupted = "Interrupted; nothing was made."
     passphrase = session.first_passphrase()
+    session.interrupted = (
+        "Interrupted. There may be an unfinished vault in the folder; remove it and run `tiercel init` again."
+    )
     with runtime_home.create_home(session.folder, passphrase, name) as home:
         session.notices += home.notices
     folder = output.plain(str(session.folder))

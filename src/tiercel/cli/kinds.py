@@ -70,12 +70,29 @@ class Day(click.ParamType[int]):
             day = date.fromisoformat(value) if _DATE.fullmatch(value) else None
         except ValueError:
             day = None
-        if day is None or day < _FIRST_DAY:
+        if day is None:
             self.fail(f"{value!r} is not a date; write it like 2031-05-17.", param, ctx)
+        if day < _FIRST_DAY:
+            self.fail(f"{value} lies in the past; give a later day, like 2031-05-17.", param, ctx)
         return (day - _FIRST_DAY).days
+
+
+class Number(click.ParamType[int]):
+    """Which enclosure: 1 is the first."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number."""
+        if isinstance(value, int):
+            return value
+        if not (value.isascii() and value.isdecimal() and len(value) < 10 and int(value)):
+            self.fail("an enclosure is named by its number, 1 for the first.", param, ctx)
+        return int(value)
 
 
 TEXT = Text()
 NEW_NAME = NewName()
 KNOWN_NAME = KnownName()
 DAY = Day()
+NUMBER = Number()

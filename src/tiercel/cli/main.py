@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from tiercel import __version__
-from tiercel.cli import bond, carrier, completion, doctor, init, keeping, output, reading, sync, writing
+from tiercel.cli import bond, carrier, completion, doctor, drafts, init, keeping, output, reading, sync, writing
 from tiercel.cli.frame import Group
 from tiercel.cli.session import Session
 from tiercel.errors import TiercelError
@@ -24,10 +24,12 @@ INTERRUPTED = 130
 
 SECTIONS = {
     "Begin": ("init", "bond"),
-    "Write and read": ("write", "send", "list", "read", "enclosure", "search", "track", "recall"),
+    "Write and read": (
+        "write", "edit", "send", "discard", "list", "read", "enclosure", "search", "track", "recall",
+    ),
     "Carry": ("carrier", "sync"),
     "Keep well": ("doctor", "clock", "passphrase", "completion"),
-}
+}  # fmt: skip
 
 
 class Root(Group):
@@ -61,8 +63,8 @@ class Root(Group):
 def cli(ctx: click.Context, version: bool) -> None:
     """Private letters between two people, over whatever road there is.
 
-    Write, seal, send, know: a letter is sealed for one person, goes over any folder, stick or server, and you see
-    when it arrived.
+    Write, seal, send, know: a letter is sealed for one person, goes over any folder or stick, and you see when
+    it arrived.
     """
     session = ctx.ensure_object(Session)
     if version:
@@ -75,9 +77,9 @@ def cli(ctx: click.Context, version: bool) -> None:
 
 
 for _command in (
-    init.init, bond.bond, writing.write, writing.send, reading.list_letters, reading.read, reading.enclosure,
-    reading.search, reading.track, writing.recall, carrier.carrier, sync.sync, doctor.doctor, keeping.clock,
-    keeping.passphrase, completion.completion,
+    init.init, bond.bond, writing.write, drafts.edit, writing.send, drafts.discard, reading.list_letters,
+    reading.read, reading.enclosure, reading.search, reading.track, writing.recall, carrier.carrier, sync.sync,
+    doctor.doctor, keeping.clock, keeping.passphrase, completion.completion,
 ):  # fmt: skip
     cli.add_command(_command)
 
@@ -96,7 +98,7 @@ def run(arguments: Sequence[str]) -> int:
         fail(session, str(error), error.kind, error.remedy)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        fail(session, f"Interrupted. {session.kept}", "interrupted", "")
+        fail(session, session.interrupted or f"Interrupted. {session.kept}", "interrupted", "")
         return INTERRUPTED
     except output.OutputGoneError:
         silence()
@@ -124,7 +126,8 @@ def usage(session: Session, error: click.ClickException) -> int:
     if bare and not session.wants_json():
         output.say(error.format_message())
     else:
-        sentence = "Missing command." if bare else error.format_message()
+        # click lists choices one a line, with tabs
+        sentence = "Missing command." if bare else error.format_message().replace("\n\t", " ")
         fail(session, sentence, "usage_error", f"See `{path} --help`.")
     return USAGE
 
@@ -156,4 +159,8 @@ def main() -> NoReturn:
     """The entry of the process."""
     if "_TIERCEL_COMPLETE" in os.environ:
         cli.main(prog_name="tiercel")
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # a second one, while the first was being told
+        code = INTERRUPTED
+    sys.exit(code)

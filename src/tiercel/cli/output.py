@@ -8,6 +8,7 @@ wrote may drive the terminal.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -82,6 +83,33 @@ def table(rows: Iterable[Sequence[str]]) -> list[str]:
     ]
 
 
+def wrapped(line: str, columns: int) -> list[str]:
+    """A line broken at spaces, quotes and list items kept apart; a word longer than the line stays whole."""
+    if width(line) <= columns:
+        return [line]
+    below = "> " if line.startswith("> ") else "  " if line.startswith("- ") else ""
+    first, *words = line.split(" ")
+    lines, now = [], first
+    for word in words:
+        if width(now) + 1 + width(word) > columns:
+            lines.append(now)
+            now = below + word
+        else:
+            now += " " + word
+    return [*lines, now]
+
+
+def shortened(text: str, columns: int) -> str:
+    """A name cut in the middle to fit, so that its beginning and its ending can be seen."""
+    if width(text) <= columns:
+        return text
+    end = text[-(columns // 3) :]
+    start = text[:columns]
+    while width(start) + 1 + width(end) > columns and start:
+        start = start[:-1]
+    return f"{start}…{end}"
+
+
 def strong(text: str) -> str:
     """Bold on a terminal, unchanged elsewhere."""
     return f"\x1b[1m{text}\x1b[0m" if on_terminal() and not os.environ.get("NO_COLOR") else text
@@ -103,6 +131,21 @@ def interactive() -> bool:
 def errors_on_terminal() -> bool:
     """Whether a person sees standard error directly, on a terminal that can redraw a line."""
     return _is_terminal(sys.stderr) and os.environ.get("TERM") not in (None, "dumb", "unknown")
+
+
+def terminal_size() -> tuple[int, int]:
+    """Columns and rows of the terminal; 80 by 24 where nobody knows."""
+    found = shutil.get_terminal_size()
+    return found.columns, found.lines
+
+
+def agreed(question: str) -> bool:
+    """Ask on the terminal; only yes is yes."""
+    stream = sys.stderr
+    if stream is not None:
+        stream.write(question)
+        stream.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from tiercel.runtime.views import EnclosureView, EventView, LetterView, OpenLetterView, WayView
 
 PAGE_COLUMNS = 72
+TEXT_COLUMNS_MAX = 78
+NAME_COLUMNS_MIN = 8
 ARROWS = {"out": "→", "in": "←"}
 
 
@@ -48,11 +50,11 @@ def letter(view: OpenLetterView) -> Iterator[str]:
     about = view.letter
     side = "To" if about.direction == "out" else "From"
     yield output.strong(f"{side} {output.plain(about.bond)}")
-    yield "  ".join(heading(view))
+    yield "  ".join((*heading(view), *wishes(about)))
     yield ""
     place = ", ".join(output.plain(text) for text in (view.place, view.dated) if text)
     if place:
-        yield " " * max(0, PAGE_COLUMNS - output.width(place)) + place
+        yield " " * max(0, min(PAGE_COLUMNS, columns() or PAGE_COLUMNS) - output.width(place)) + place
         yield ""
     if about.subject:
         yield output.strong(output.plain(about.subject))
@@ -75,26 +77,48 @@ def heading(view: OpenLetterView) -> Iterator[str]:
         yield f"arrived {date(about.arrived_at)}"
     if view.reply_to:
         yield f"answers {output.plain(view.reply_to[:8])}"
-    if about.urgent:
+
+
+def wishes(view: LetterView | WayView) -> Iterator[str]:
+    """What the writer asked for."""
+    if view.urgent:
         yield "urgent"
+    if view.not_before_day is not None:
+        yield f"not before {shapes.day(view.not_before_day)}"
+    if view.deadline_day is not None:
+        yield f"until {shapes.day(view.deadline_day)}"
+
+
+def columns() -> int | None:
+    """How wide a text may be on this terminal; None where nobody looks at one."""
+    return min(TEXT_COLUMNS_MAX, output.terminal_size()[0]) if output.on_terminal() else None
 
 
 def enclosures(views: Sequence[EnclosureView]) -> list[str]:
     """What is enclosed, counted from 1."""
-    return output.table(
+    rows = [
         (f"  {one.n}", output.plain(one.name), output.size(one.size) + ("" if one.whole else ", not whole yet"))
         for one in views
-    )
+    ]
+    space = columns()
+    if space is not None:
+        rest = max(len(number) + len(size) for number, _, size in rows) + 4
+        room = max(NAME_COLUMNS_MIN, space - rest)
+        rows = [(number, output.shortened(name, room), size) for number, name, size in rows]
+    return output.table(rows)
 
 
 def body(text: str) -> str:
-    """The text of a letter, its mark-up shown, unable to drive the terminal."""
-    return output.page(text).removesuffix("\n")
+    """The text of a letter, its mark-up shown, unable to drive the terminal; on one, long lines are broken."""
+    shown, space = output.page(text).removesuffix("\n"), columns()
+    if space is None:
+        return shown
+    return "\n".join(part for line in shown.split("\n") for part in output.wrapped(line, space))
 
 
 def way(view: WayView) -> Iterator[str]:
     """The way of a letter from top to bottom, and what comes next."""
-    yield output.strong(f"{view.id[:8]}: {output.state(view.state)}")
+    yield "  ".join((output.strong(f"{view.id[:8]}: {output.state(view.state)}"), *wishes(view)))
     yield ""
     for number, event in enumerate(view.events):
         if number:

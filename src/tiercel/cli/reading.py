@@ -8,7 +8,7 @@ import click
 
 from tiercel.cli import output, pages, shapes
 from tiercel.cli.frame import command, group, member
-from tiercel.cli.kinds import KNOWN_NAME, TEXT
+from tiercel.cli.kinds import KNOWN_NAME, NUMBER, TEXT
 from tiercel.cli.progress import Progress
 from tiercel.cli.session import Session
 from tiercel.errors import UsageError
@@ -59,7 +59,7 @@ def enclosure() -> None:
 
 @member(enclosure, "save", examples=[("tiercel enclosure save 3jkq2m7a 1 --to ~/Pictures", "")])
 @click.argument("id", type=TEXT, metavar="ID")
-@click.argument("number", metavar="N", type=click.IntRange(min=1))
+@click.argument("number", metavar="N", type=NUMBER)
 @click.option(
     "--to",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tiercel.cli import output
 from tiercel.errors import UsageError, VaultExists, VaultMissing
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 PASSPHRASE_BYTES_MAX = 64 * 1024
 NO_PASSPHRASE = "There is no passphrase, and no terminal to ask for it."
+SHORT_CHARACTERS = 8
+SHORT = "This passphrase is short: whoever gets a copy of the vault can guess it by trying."
 TWO_WAYS = "Give it in the variable TIERCEL_PASSPHRASE, or through a file descriptor with --passphrase-fd N."
 
 
@@ -32,6 +35,7 @@ class Session:
         self.exit_code = 0
         self.notices: list[str] = []
         self.kept = "Whatever was accepted before is kept."
+        self.interrupted = ""
         self.text_kept = ""
         self._words = words
 
@@ -156,4 +160,6 @@ def ask_twice(prompt: str) -> str:
     first = ask(prompt)
     if ask("Once more: ") != first:
         raise UsageError("The two passphrases differ; nothing was changed.", remedy="Run the command again.")
+    if len(first) < SHORT_CHARACTERS:
+        output.say(SHORT)
     return first

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tiercel.errors import TiercelError
+from tiercel.limits import DAY_MS
 
 if TYPE_CHECKING:
     from tiercel.runtime.views import (
@@ -38,6 +39,11 @@ def time(instant_ms: int | None) -> str | None:
     except OverflowError:
         return None
     return when.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
+def day(number: int | None) -> str | None:
+    """A whole UTC day since 1970 as scripts see it, such as ``2030-01-01``."""
+    return (time(number * DAY_MS) or "")[:10] or None if number is not None else None
 
 
 def vault(folder: Path, **more: object) -> Shape:
@@ -72,6 +78,11 @@ def bond(view: BondView) -> Shape:
     }
 
 
+def ended(view: BondView, held: int) -> Shape:
+    """A bond that has ended, with how many letters are held."""
+    return {**bond(view), "held": held}
+
+
 def invitation(view: BondView, text: str) -> Shape:
     """A bond just begun, with the line to give to the other person."""
     return {"name": view.name, "state": view.state, "invitation": text}
@@ -80,7 +91,13 @@ def invitation(view: BondView, text: str) -> Shape:
 def words(view: WordsView) -> Shape:
     """The six words, and who can read under the bond."""
     readers = [{"side": one.side, "kind": one.kind, "since": time(one.since)} for one in view.readers]
-    return {"bond": view.bond, "words": list(view.words), "readers": {"words": None, "list": readers}}
+    return {
+        "bond": view.bond,
+        "words": list(view.words),
+        "readers": {"words": None, "list": readers},
+        "state": view.state,
+        "warnings": list(view.warnings),
+    }
 
 
 def step(view: LetterView) -> Shape:
@@ -100,7 +117,18 @@ def letter(view: LetterView) -> Shape:
         "arrived_at": time(view.arrived_at),
         "read_at": time(view.read_at),
         "number": view.number,
+        **wishes(view),
     }
+
+
+def wishes(view: LetterView | WayView) -> Shape:
+    """What the writer asked for: the last day to send it, the first to open it, haste."""
+    return {"deadline": day(view.deadline_day), "not_before": day(view.not_before_day), "urgent": view.urgent}
+
+
+def discarded(view: LetterView) -> Shape:
+    """A draft that is gone."""
+    return {"id": view.id, "discarded": True}
 
 
 def opened(view: OpenLetterView) -> Shape:
@@ -127,7 +155,7 @@ def way(view: WayView) -> Shape:
         {"at": time(event.at), "what": event.what, "road": event.road, "until": time(event.until)}
         for event in view.events
     ]
-    return {"id": view.id, "state": view.state, "events": events, "next": view.next}
+    return {"id": view.id, "state": view.state, "events": events, "next": view.next, **wishes(view)}
 
 
 def report(view: SyncReport) -> Shape:

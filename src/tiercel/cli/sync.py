@@ -107,6 +107,8 @@ def follow(session: Session, home: Home) -> None:
             output.say(*troubles)
             told[:] = troubles
 
+    if not session.json:
+        output.say("Watching the roads, every few seconds. Ctrl-C ends it after the visit under way.")
     stop = threading.Event()
     with until_signal(stop) as seen, Progress() as progress:
         syncing.watch(home, each, progress, stop)

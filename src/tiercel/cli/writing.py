@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tiercel.cli import output, shapes
-from tiercel.cli.bond import named
 from tiercel.cli.frame import command
 from tiercel.cli.kinds import DAY, KNOWN_NAME, TEXT
 from tiercel.cli.progress import Progress
@@ -19,9 +19,15 @@ from tiercel.cli.text import text_from
 from tiercel.errors import UsageError
 
 if TYPE_CHECKING:
-    from tiercel.runtime.home import Home
     from tiercel.runtime.views import LetterView
 
+TEXT_FILE = click.option(
+    "--file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=str),
+    metavar="F",
+    help="Take the text from this file, byte for byte; - is standard input.",
+)
+NOT_SENDING = "It waits here until you decide about this older copy of the vault: tiercel doctor"
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -37,12 +43,7 @@ EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--subject", type=TEXT, metavar="S", help="What the letter is about.")
 @click.option("--place", type=TEXT, metavar="P", help="Where it was written.")
 @click.option("--dated", type=TEXT, metavar="TEXT", help="The date as the letter says it, in any words.")
-@click.option(
-    "--file",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=str),
-    metavar="F",
-    help="Take the text from this file, byte for byte; - is standard input.",
-)
+@TEXT_FILE
 @click.option("--enclose", type=EXISTING, multiple=True, metavar="F", help="Enclose a file; may be repeated.")
 @click.option("--reply-to", type=TEXT, metavar="ID", help="The letter this one answers.")
 @click.option("--until", type=DAY, metavar="DATE", help="Give up after this day, and say so (YYYY-MM-DD, UTC).")
@@ -63,24 +64,28 @@ def write(session: Session, /, bond: str, file: str | None, draft: bool, **about
     from tiercel.runtime import writing as runtime_writing
     from tiercel.runtime.views import Draft
 
-    with session.home() as home, text_for(session, home, bond, given) as text:
-        if not text and not about["enclose"]:
-            raise UsageError("The letter is empty; nothing was written.", remedy="Give it a text, or --enclose a file.")
-        letter = Draft(
-            bond=bond,
-            text=text,
-            subject=about["subject"],
-            place=about["place"],
-            dated=about["dated"],
-            enclosures=tuple(path.absolute() for path in about["enclose"]),
-            reply_to=about["reply_to"],
-            deadline_day=about["until"],
-            not_before_day=about["not_before"],
-            urgent=about["urgent"],
-        )
-        with Progress() as progress:
-            view = runtime_writing.write(home, letter, send=not draft, progress=progress)
-    tell(session, view)
+    letter = Draft(
+        bond=bond,
+        text="",
+        subject=about["subject"],
+        place=about["place"],
+        dated=about["dated"],
+        enclosures=tuple(path.absolute() for path in about["enclose"]),
+        reply_to=about["reply_to"],
+        deadline_day=about["until"],
+        not_before_day=about["not_before"],
+        urgent=about["urgent"],
+    )
+    with session.home() as home:
+        runtime_writing.check(home, letter)  # before somebody writes a page that cannot be a letter
+        with text_for(session, given) as text:
+            if not text and not letter.enclosures:
+                raise UsageError(
+                    "The letter is empty; nothing was written.", remedy="Give it a text, or --enclose a file."
+                )
+            with Progress() as progress:
+                view = runtime_writing.write(home, replace(letter, text=text), send=not draft, progress=progress)
+        tell(session, view, home.sends)
 
 
 def check(session: Session, file: str | None, about: dict[str, Any]) -> None:
@@ -89,24 +94,32 @@ def check(session: Session, file: str | None, about: dict[str, Any]) -> None:
     Raises:
         UsageError: No text can come, or the dates contradict each other.
     """
+    must_have_text(session, file)
+    until, not_before = about["until"], about["not_before"]
+    if until is not None and not_before is not None and until < not_before:
+        raise UsageError("This letter would expire before it may be opened: --until is before --not-before.")
+
+
+def must_have_text(session: Session, file: str | None) -> None:
+    """Refuse a command for which no text can come.
+
+    Raises:
+        UsageError: No file, and no terminal for an editor.
+    """
     session.claims_input(file == "-")
     if file is None and (session.json or not output.interactive()):
         raise UsageError(
             "No text was given, and there is no terminal to write it on.",
             remedy="Give it with --file F, or --file - for standard input.",
         )
-    until, not_before = about["until"], about["not_before"]
-    if until is not None and not_before is not None and until < not_before:
-        raise UsageError("This letter would expire before it may be opened: --until is before --not-before.")
 
 
 @contextlib.contextmanager
-def text_for(session: Session, home: Home, bond: str, given: str | None) -> Iterator[str]:
+def text_for(session: Session, given: str | None) -> Iterator[str]:
     """The text that was given, or the one written now in the editor."""
     if given is not None:
         yield given
         return
-    named(home, bond)  # before somebody writes a page to nobody
     from tiercel.cli import editor
 
     with editor.written(session.folder, session.keeps_text) as text:
@@ -122,17 +135,16 @@ def send(session: Session, id: str) -> None:  # noqa: A002  -- the word of the c
 
     with session.home() as home:
         view = runtime_writing.send(home, id)
-    tell(session, view)
+        tell(session, view, home.sends)
 
 
 @command("recall", examples=[("tiercel recall 3jkq2m7a", "")])
 @click.argument("id", type=TEXT, metavar="ID")
 @click.pass_obj
 def recall(session: Session, id: str) -> None:  # noqa: A002
-    """Ask a letter back that has not been read.
+    """Ask a letter back.
 
-    The other side answers whether it was never shown (then it is yours again) or kept. `kept` says nothing about
-    reading.
+    If it was not opened yet it is deleted there; otherwise it is kept. The answer comes with a later sync.
     """
     from tiercel.runtime import writing as runtime_writing
 
@@ -144,11 +156,12 @@ def recall(session: Session, id: str) -> None:  # noqa: A002
     output.show(session.json, shapes.step(view), [lines.get(view.state, asked)])
 
 
-def tell(session: Session, view: LetterView) -> None:
-    """Say what became of a letter just written."""
+def tell(session: Session, view: LetterView, sends: bool = True) -> None:
+    """Say what became of a letter just written; ``sends`` is whether this vault sends anything now."""
     to, short = output.plain(view.bond), view.id[:8]
     if view.state == "draft":
         line = f"Kept as a draft: {short} to {to}. Send it: tiercel send {short}"
     else:
-        line = f"{output.state(view.state).capitalize()}: {short} to {to}. It leaves with the next `tiercel sync`."
+        leaves = "It leaves with the next `tiercel sync`." if sends else NOT_SENDING
+        line = f"{output.state(view.state).capitalize()}: {short} to {to}. {leaves}"
     output.show(session.json, shapes.step(view), [line])

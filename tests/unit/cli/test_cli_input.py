@@ -11,7 +11,7 @@ import pytest
 
 from cli_stage import BOND, ID, INVITATION, Stage
 from tiercel.cli import session as session_module
-from tiercel.errors import LimitError, NotBonded
+from tiercel.errors import LimitError, NameUnknown, NotBonded, StateForbids, UsageError
 from tiercel.runtime.views import Draft
 
 # -- the passphrase --------------------------------------------------------------------------------
@@ -103,6 +103,34 @@ def test_changing_asks_once_for_the_old_and_twice_for_the_new(stage: Stage, aske
     assert stage.run("passphrase", passphrase=None).code == 0
     assert stage.given("trust.change_passphrase") == ("old", "new")
     assert stage.run("passphrase", "--passphrase-fd", "5", "--new-passphrase-fd", "5").code == 2
+
+
+def test_a_short_passphrase_typed_twice_is_warned_of_once_and_taken(stage: Stage, asked: list[str]) -> None:
+    new = str(stage.vault / "new")
+    for passphrase, warned in (("seven77", 1), ("eight888", 0)):
+        asked += [passphrase, passphrase]
+        ended = stage.run("init", "--vault", new, passphrase=None)
+        assert ended.code == 0 and ended.err.count("short") == warned
+        assert stage.given("home.create_home")[1] == passphrase
+    asked += ["old", "new", "new"]
+    assert stage.run("passphrase", passphrase=None).err.count("short") == 1
+    assert stage.run("init", "--vault", new, passphrase="x").err == ""
+
+
+def test_ctrl_c_at_the_first_prompt_says_that_nothing_was_made(
+    stage: Stage, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import getpass
+
+    def interrupted(_prompt: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(getpass, "getpass", interrupted)
+    ended = stage.run("init", "--vault", str(stage.vault / "new"), passphrase=None)
+    assert (ended.code, ended.err) == (130, "Interrupted; nothing was made.\n")
+    stage.answers["home.create_home"] = KeyboardInterrupt()
+    ended = stage.run("init", "--vault", str(stage.vault / "new"))
+    assert ended.code == 130 and "unfinished vault" in ended.err
 
 
 def test_init_refuses_a_full_folder_before_it_asks(stage: Stage, no_terminal: None) -> None:
@@ -289,6 +317,19 @@ def test_dates_are_dates(stage: Stage, date: str) -> None:
     assert stage.calls == []
 
 
+def test_a_date_long_ago_lies_in_the_past(stage: Stage) -> None:
+    ended = stage.run("write", "Bo", "--file", "-", "--until", "0001-01-01", stdin=b"x")
+    assert ended.code == 2 and "0001-01-01 lies in the past" in ended.err
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "1.0", "", "٣", "9" * 5000])
+def test_an_enclosure_is_named_by_its_number(stage: Stage, number: str) -> None:
+    ended = stage.run("enclosure", "save", "3jk", "--to", "/", "--", number)
+    assert ended.code == 2 and "an enclosure is named by its number, 1 for the first." in ended.err
+    assert stage.run("enclosure", "save", "3jk", "2", "--to", "/").code == 0
+    assert stage.given("reading.save_enclosure")[1] == 2
+
+
 def test_what_cannot_be_a_letter_is_refused(stage: Stage, tmp_path: Path) -> None:
     ended = stage.run("write", "Bo", "--file", "-", "--json", stdin=b"\xff\xfea")
     assert ended.code == 3 and "--enclose" in ended.error["remedy"]
@@ -376,9 +417,37 @@ def test_an_empty_page_is_no_letter(stage: Stage, editor: Path) -> None:
     assert "writing.write" not in [name for name, _ in stage.calls]
 
 
-def test_nobody_writes_a_page_to_nobody(stage: Stage, editor: Path) -> None:
-    assert stage.run("write", "Nobody", terminal=True).code == 2
+def test_nobody_writes_a_page_that_cannot_be_a_letter(stage: Stage, editor: Path) -> None:
+    for error in (NameUnknown("nobody"), UsageError("past"), LimitError()):
+        stage.answers["writing.check"] = error
+        assert stage.run("write", "Bo", "--reply-to", "x", terminal=True).code == error.exit_code
     assert not (editor / "path").exists()
+    checked = stage.given("writing.check")[0]
+    assert isinstance(checked, Draft) and (checked.bond, checked.reply_to) == ("Bo", "x")
+
+
+def test_a_draft_is_edited_from_its_text_on(stage: Stage, editor: Path) -> None:
+    (editor / "text").write_text("new text")
+    script = editor / "my editor"
+    script.write_text(script.read_text().replace("#!/bin/sh\n", f'#!/bin/sh\ncat "$1" > "{editor}/before"\n'))
+    assert stage.run("edit", "3jk", terminal=True).code == 0
+    assert (editor / "before").read_text() == "old text" and stage.given("drafts.edit") == ("3jk", "new text")
+    assert stage.run("edit", "3jk", "--file", "-", stdin=b"third").code == 0
+    assert stage.given("drafts.edit") == ("3jk", "third")
+    assert list(stage.vault.iterdir()) == []
+
+
+def test_an_edit_that_fails_keeps_what_is_new(stage: Stage, editor: Path) -> None:
+    stage.answers["drafts.edit"] = LimitError()
+    for text, kept in (("old text", False), ("new text", True)):
+        (editor / "text").write_text(text)
+        ended = stage.run("edit", "3jk", terminal=True)
+        assert ended.code == 7 and Path((editor / "path").read_text().strip()).exists() == kept
+        assert ("kept in" in ended.err) == kept
+    stage.answers["drafts.text"] = StateForbids()
+    (editor / "path").unlink()
+    assert stage.run("edit", "3jk", terminal=True).code == 2 and not (editor / "path").exists()
+    assert stage.run("edit", "3jk").code == 2, "no text and no terminal"
 
 
 def test_an_editor_that_is_none(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from tiercel.runtime.views import Finding, RoadTrouble
 LETTER_SHAPE = {
     "id": ID, "bond": "Bo", "direction": "out", "state": "accepted", "subject": "Hi",
     "written_at": "2024-05-07T00:00:00Z", "arrived_at": None, "read_at": "2024-05-07T01:02:03Z", "number": 3,
+    "deadline": None, "not_before": None, "urgent": False,
 }  # fmt: skip
 BOND_SHAPE = {"name": "Bo", "state": "pairing", "confirmed": "none", "warnings": ["look here"]}
 CARRIER_SHAPE = {"name": "stick", "kind": "folder", "place": "/mnt/stick", "bonds": ["Bo"], "trouble": None}
@@ -22,13 +23,15 @@ WORDS_SHAPE = {
     "bond": "Bo",
     "words": ["one", "two", "three", "four", "five", "six"],
     "readers": {"words": None, "list": [{"side": "us", "kind": "device", "since": "2024-05-07T01:02:03Z"}]},
+    "state": "compare",
+    "warnings": [],
 }
 OPEN_SHAPE = {
     **LETTER_SHAPE, "body": "Dear Bo,\r\n", "place": "Brno", "dated": "1. 5.", "reply_to": None, "burnt_at": None,
     "enclosures": [{"n": 1, "name": "a.jpg", "size": 2048}],
 }  # fmt: skip
 WAY_SHAPE = {
-    "id": ID, "state": "handed_over", "next": "wait",
+    "id": ID, "state": "handed_over", "next": "wait", "deadline": None, "not_before": None, "urgent": False,
     "events": [
         {"at": "2024-05-07T01:02:03Z", "what": "accepted", "road": None, "until": None},
         {"at": "2024-05-07T01:02:03Z", "what": "handed_over", "road": "stick", "until": "2024-05-07T01:02:03Z"},
@@ -40,6 +43,7 @@ COMMANDS = [
     (["carrier", "add", "folder", "stick", "/mnt/stick"], CARRIER_SHAPE),
     (["carrier", "list"], [CARRIER_SHAPE]),
     (["carrier", "test", "stick"], CARRIER_SHAPE),
+    (["carrier", "move", "stick", "/mnt/stick"], CARRIER_SHAPE),
     (["carrier", "remove", "stick"], {"name": "stick", "removed": True}),
     (["bond", "invite", "Bo", "--via", "stick"], {"name": "Bo", "state": "pairing", "invitation": INVITATION}),
     (["bond", "accept", INVITATION, "--name", "Bo", "--via", "stick"], BOND_SHAPE),
@@ -47,9 +51,11 @@ COMMANDS = [
     (["bond", "words", "Bo"], WORDS_SHAPE),
     (["bond", "confirm", "Bo"], {**BOND_SHAPE, "state": "bonded", "confirmed": "both"}),
     (["bond", "refuse", "Bo"], {**BOND_SHAPE, "state": "refused"}),
-    (["bond", "end", "Bo"], {**BOND_SHAPE, "state": "ended"}),
+    (["bond", "end", "Bo"], {**BOND_SHAPE, "state": "ended", "held": 2}),
     (["bond", "retention", "Bo", "--received", "30"], {"bond": "Bo", "sent": "keep", "received": 30}),
     (["write", "Bo", "--file", "-"], {"id": ID, "state": "accepted"}),
+    (["edit", "3jkq", "--file", "-"], {"id": ID, "state": "draft"}),
+    (["discard", "3jkq"], {"id": ID, "discarded": True}),
     (["send", "3jkq"], {"id": ID, "state": "accepted"}),
     (["recall", "3jkq"], {"id": ID, "state": "recalled"}),
     (["list"], [LETTER_SHAPE]),
@@ -209,6 +215,12 @@ def test_watch_gives_one_object_a_line(stage: Stage) -> None:
     assert [json.loads(line) for line in ended.text.splitlines()] == [SYNC_SHAPE] * 3
 
 
+def test_watch_says_once_that_it_watches_and_how_to_stop(stage: Stage) -> None:
+    told = stage.run("sync", "--watch")
+    assert told.err.count("Ctrl-C") == 1 and told.out == b""
+    assert stage.run("sync", "--watch", "--json").err == ""
+
+
 @pytest.mark.parametrize("number", [2, 15], ids=["ctrl-c", "sigterm"])
 def test_watch_ends_after_the_visit_when_asked(stage: Stage, number: int) -> None:
     import os
@@ -251,6 +263,7 @@ def test_doctor_of_a_vault_that_does_not_open(stage: Stage) -> None:
     ended = stage.run("doctor", "--json")
     assert ended.code == 6 and ended.value[0]["sentence"] == errors.VaultDamaged.sentence
     assert stage.given("doctor.examine") == (None,)
+    assert "doctor" not in ended.value[0]["remedy"]
     stage.vault.rmdir()
     assert stage.run("doctor", "--json").code == 6
     assert stage.run("doctor", "--json", passphrase=None).code == 6  # nobody is asked to open what is not there

@@ -54,6 +54,107 @@ def test_words_are_shown_with_what_to_do(stage: Stage) -> None:
     assert "tiercel bond confirm Bo" in text and "tiercel bond refuse Bo" in text and "device" in text
 
 
+def test_words_beside_a_warning_or_after_the_end_are_not_confirmed(stage: Stage) -> None:
+    for changed, said in (
+        ({"warnings": ("two answers came",)}, "tiercel bond refuse Bo"),
+        ({"state": "ended", "warnings": ("the other side ended this bond",)}, "This bond is ended"),
+        ({"state": "refused"}, "This bond is refused"),
+        ({"state": "bonded", "warnings": ("This vault was put back",)}, "Read them to Bo"),
+    ):
+        stage.answers["bonds.words"] = replace(WORDS, **changed)
+        text = stage.run("bond", "words", "Bo").text
+        assert said in text and "bond confirm" not in text
+        assert all(f"! {warning}" in text for warning in changed.get("warnings", ()))
+
+
+def test_confirming_twice_says_so(stage: Stage) -> None:
+    stage.answers["bonds.confirm"] = replace(BOND, state="compare", confirmed="us")
+    assert stage.run("bond", "confirm", "Bo").text.startswith("Confirmed. Bo has to")
+    stage.answers["bonds.bonds"] = [replace(BOND, state="compare", confirmed="us")]
+    assert stage.run("bond", "confirm", "Bo").text == "You had confirmed already; waiting for Bo.\n"
+
+
+def test_an_invitation_without_an_answer_is_listed_as_that(stage: Stage) -> None:
+    stage.answers["bonds.bonds"] = [replace(BOND, invited=True, warnings=())]
+    assert stage.run("bond", "list").text == "Bo  invited: give them the invitation, then sync\n"
+
+
+@pytest.mark.parametrize(("typed", "ends"), [(b"y\n", True), (b"Yes\n", True), (b"\n", False), (b"", False)])
+def test_the_end_of_a_bond_is_asked_for_on_a_terminal(stage: Stage, typed: bytes, ends: bool) -> None:
+    stage.answers["bonds.bonds"] = [replace(BOND, state="bonded")]
+    ended = stage.run("bond", "end", "Bo", stdin=typed, terminal=True)
+    assert "2 letters of yours without a receipt are held" in ended.err and "[y/N]" in ended.err
+    assert (ended.code == 0) == ends == ("bonds.end" in [name for name, _ in stage.calls])
+    assert ("2 letters" in ended.text) == ends and ("Nothing was changed." in ended.err) != ends
+
+
+def test_the_end_of_a_bond_is_not_asked_for_elsewhere(stage: Stage) -> None:
+    stage.answers["bonds.bonds"] = [replace(BOND, state="bonded")]
+    for words, terminal in ((["--yes"], True), (["--json"], True), ([], False)):
+        ended = stage.run("bond", "end", "Bo", *words, terminal=terminal)
+        assert ended.code == 0 and "[y/N]" not in ended.err
+    stage.answers["bonds.open_letters"] = 1
+    assert "1 letter of yours without a receipt is held" in stage.run("bond", "end", "Bo").text
+    stage.answers["bonds.open_letters"] = 0
+    assert "held" not in stage.run("bond", "end", "Bo").text
+
+
+def test_what_the_writer_asked_for_is_shown(stage: Stage) -> None:
+    stage.answers["reading.read"] = replace(
+        OPEN, letter=replace(LETTER, urgent=True, deadline_day=20_000, not_before_day=19_900)
+    )
+    stage.answers["reading.track"] = replace(WAY, deadline_day=20_000)
+    assert "written 2024-05-07  urgent  not before 2024-06-26  until 2024-10-04" in stage.run("read", "3jkq").text
+    assert stage.run("read", "3jkq", "--json").value["deadline"] == "2024-10-04"
+    assert stage.run("track", "3jkq").text.startswith("3jkq2m7a: handed over  until 2024-10-04\n")
+    stage.answers["reading.track"] = replace(WAY, deadline_day=10**7)
+    assert stage.run("track", "3jkq", "--json").value["deadline"] is None, "no calendar has this day"
+
+
+def test_long_lines_are_broken_on_a_terminal_only(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = "word " * 40 + "\n> " + "quoted " * 30 + "\n- " + "item " * 30 + "\n  short  line\n" + "x" * 200
+    stage.answers["reading.read"] = replace(
+        OPEN, body=body, enclosures=(EnclosureView(1, "a very long name " * 12 + ".jpg", 2048, False),)
+    )
+    assert body in stage.run("read", "a").text and stage.run("read", "a", "--json", terminal=True).value["body"] == body
+    for columns, widest in ((200, 78), (80, 78), (40, 40)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        lines = stage.run("read", "a", terminal=True).text.splitlines()
+        assert max(len(line) for line in lines if set(line) != {"x"}) <= max(widest, 72) and "x" * 200 in lines
+        assert max(len(line) for line in lines if "word" in line or "quoted" in line) <= widest
+        assert all(line.startswith("> ") for line in lines if "quoted" in line) and "  short  line" in lines
+        assert [line for line in lines if "item" in line][1].startswith("  item")
+        (name,) = [line for line in lines if line.startswith("  1  ")]
+        assert name.startswith("  1  a") and "g  2.0 KiB, not whole yet" in name and "…" in name
+        assert len(name) <= widest
+
+
+def test_breaking_lines_is_linear() -> None:
+    for text in (" " * 300_000, "a" * 300_000, "a " * 150_000, "x" * 300_000 + " y" * 1000):
+        assert len("".join(output.wrapped(text, 78))) <= len(text)
+
+
+def test_a_picture_that_does_not_fit_is_named_instead(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    for columns, lines in (("30", "50"), ("80", "15")):
+        monkeypatch.setenv("COLUMNS", columns)
+        monkeypatch.setenv("LINES", lines)
+        seen = stage.run("bond", "invite", "Bo", "--via", "stick", terminal=True).text
+        assert "█" not in seen and "QR" in seen and seen.splitlines()[-1] == INVITATION
+
+
+def test_an_older_copy_promises_no_sync(stage: Stage) -> None:
+    for words in (["write", "Bo", "--file", "-"], ["send", "3jkq"]):
+        stage.home.sends = True
+        assert "next `tiercel sync`" in stage.run(*words, stdin=b"x").text
+        stage.home.sends = False
+        text = stage.run(*words, stdin=b"x").text
+        assert "next `tiercel sync`" not in text and "tiercel doctor" in text
+
+
+def test_the_choices_of_an_argument_are_said_on_one_line(stage: Stage) -> None:
+    assert "Choose from: bash, zsh, fish\n" in stage.run("completion").err
+
+
 def test_bold_only_on_a_terminal(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     assert "\x1b" not in stage.run("read", "a").text
