@@ -17,6 +17,17 @@ from tiercel.limits import (
 )
 
 
+def passed(since_ms: int, now_ms: int, wait_ms: int) -> bool:
+    """Whether so much time has passed since an instant.
+
+    One further ahead than a good clock slips back was told by a wrong clock, and counts as long ago: otherwise a
+    single run in the wrong year would stop what is due until that year.
+
+    Source: spec/delivery.md 7.
+    """
+    return not -CLOCK_BACK_DAYS_MAX * DAY_MS <= now_ms - since_ms < wait_ms
+
+
 def seal_fits(made_day: int | None, today: int, road_delay_ms: int) -> bool:
     """Whether a seal lives long enough for this road. ``made_day`` None: a key that no clock ends.
 
@@ -38,12 +49,12 @@ def clock_in_doubt(last_run_ms: int, now_ms: int) -> bool:
 
 def repeat_receipt(last_ms: int | None, now_ms: int) -> bool:
     """Whether a duplicate repeats the receipt: at most daily, so that replays cause no traffic."""
-    return last_ms is None or now_ms - last_ms >= DUPLICATE_RECEIPT_DAYS * DAY_MS
+    return last_ms is None or passed(last_ms, now_ms, DUPLICATE_RECEIPT_DAYS * DAY_MS)
 
 
 def ask_recall_again(last_ms: int, now_ms: int) -> bool:
     """Whether an unanswered recall is asked again."""
-    return now_ms - last_ms >= DUPLICATE_RECEIPT_DAYS * DAY_MS
+    return passed(last_ms, now_ms, DUPLICATE_RECEIPT_DAYS * DAY_MS)
 
 
 def gifts_wanted(held_by_peer: int, live: int) -> int:
@@ -53,10 +64,10 @@ def gifts_wanted(held_by_peer: int, live: int) -> int:
 
 def service_due(held_by_peer: int, renewal_due: bool, last_ms: int | None, now_ms: int) -> bool:
     """Whether a service letter is due: stock below 16 or a key to renew, and none in the last week."""
-    rested = last_ms is None or now_ms - last_ms >= SERVICE_LETTER_DAYS * DAY_MS
+    rested = last_ms is None or passed(last_ms, now_ms, SERVICE_LETTER_DAYS * DAY_MS)
     return rested and (renewal_due or held_by_peer < GIFTS_LOW)
 
 
 def stale_on_folder(put_ms: int, now_ms: int) -> bool:
     """Whether the writer takes its own parcel off a road again: after 60 days."""
-    return now_ms - put_ms >= FOLDER_KEEP_DAYS * DAY_MS
+    return passed(put_ms, now_ms, FOLDER_KEEP_DAYS * DAY_MS)

@@ -47,9 +47,9 @@ def after_sync(home: Home) -> None:
     _burn(home)
     if not home.clock_doubtful:
         _delete_by_time(home)
+        day_ago = home.clock.now_ms() - DAY_MS
+        files.sweep(home.vault.enclosures, letters.enclosure_files(home.vault), day_ago)
     home.remove_doomed()
-    day_ago = home.clock.now_ms() - DAY_MS
-    files.sweep(home.vault.enclosures, letters.enclosure_files(home.vault), day_ago)
     home.vault.forget()
     home.vault.mark()
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from tiercel.crypto import sha256
-from tiercel.delivery.schedule import gifts_wanted, seal_fits, service_due
+from tiercel.delivery.schedule import gifts_wanted, passed, seal_fits, service_due
 from tiercel.delivery.states import Event
 from tiercel.letter.record import (
     EnclosureRecord,
@@ -53,6 +53,8 @@ def seal_waiting(home: Home) -> None:
 
 def _drop_stale(home: Home, bond: Bond) -> None:
     """Let go of seals that a road might outlive: the letter is sealed again. Openings are repeated byte for byte."""
+    if home.clock_doubtful:
+        return
     today, delay_ms = home.clock.now_ms() // DAY_MS, _slowest_ms(home, bond)
     for letter in way.open_letters(home, bond.id):
         for bundle in bundles.out_of_letter(home.vault, letter.seq):
@@ -179,7 +181,7 @@ def last_resort_due(home: Home, bond: Bond) -> bool:
     newest = prekeys.newest_last_resort(home.vault, bond.id)
     if newest is None or (newest.letter is None and newest.acked_at is None):
         return True
-    return home.clock.now_ms() // DAY_MS - newest.made_day >= LAST_RESORT_RENEW_DAYS
+    return passed(newest.made_day * DAY_MS, home.clock.now_ms(), LAST_RESORT_RENEW_DAYS * DAY_MS)
 
 
 def _root_to_offer(home: Home, bond: Bond) -> RootRecord | None:
@@ -216,7 +218,7 @@ def root_due(home: Home, bond: Bond) -> bool:
     ours = bonds.roots_of(home.vault, bond.id, bond.direction)
     if not ours or ours[0].standing == "offered":
         return False
-    return home.clock.now_ms() - ours[0].since_at >= ROOT_RENEW_DAYS * DAY_MS
+    return passed(ours[0].since_at, home.clock.now_ms(), ROOT_RENEW_DAYS * DAY_MS)
 
 
 # -- storing -----------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tiercel.limits import RECEIPT_DELAY_MS_MAX
+
 from .roads import carriers_of
 from .rows import insert, select
 from .store import Vault
@@ -36,16 +38,17 @@ def say(
 
 
 def due(vault: Vault, bond: int, carrier: int, visit: int, now_ms: int) -> list[NoteDue]:
-    """What may be said on a road at this visit, oldest first."""
-    where = "WHERE bond = ? AND carrier = ? AND visit < ? AND due_at <= ? ORDER BY id"
-    return select(vault, NoteDue, "notes_due", where, bond, carrier, visit, now_ms)
+    """What may be said on a road at this visit, oldest first. Nothing waits longer than receipts may."""
+    where = "WHERE bond = ? AND carrier = ? AND visit < ? AND NOT (due_at > ? AND due_at <= ?) ORDER BY id"
+    return select(vault, NoteDue, "notes_due", where, bond, carrier, visit, now_ms, now_ms + RECEIPT_DELAY_MS_MAX)
 
 
 def next_receipt_at(vault: Vault, bond: int, now_ms: int) -> int | None:
     """When the receipts that wait already are due, so that a new one goes with them."""
     row = vault.one(
-        "SELECT min(due_at) FROM notes_due WHERE bond = ? AND what = 'receipt' AND due_at > ?", bond, now_ms
-    )
+        "SELECT min(due_at) FROM notes_due WHERE bond = ? AND what = 'receipt' AND due_at > ? AND due_at <= ?",
+        bond, now_ms, now_ms + RECEIPT_DELAY_MS_MAX,
+    )  # fmt: skip
     return row[0] if row else None
 
 
