@@ -118,7 +118,7 @@ def _answer(home: Home, bond: Bond, letter_id: bytes, answer: Reply) -> None:
         return
     notes.unsay(home.vault, bond.id, notes.RECALL, letter_id)
     if answer == Reply.RETURNED:
-        way.happened(home, letter, Event.RETURNED, "returned: it was never shown and never will be")
+        way.happened(home, letter, Event.RETURNED, "returned: the other side says it was not opened, and has deleted it")
         way.stop_sending(home, letter)
     elif letter.recall_at is not None:
         letters.add_event(home.vault, letter.seq, home.clock.now_ms(), "kept: the other side keeps it")

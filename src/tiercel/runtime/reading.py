@@ -72,7 +72,8 @@ def read(home: Home, letter_id: str, peek: bool = False, receipt: bool = False) 
 def _mark_shown(home: Home, letter: Letter, peek: bool, receipt: bool) -> None:
     now = home.clock.now_ms()
     if letter.not_before_day is not None and letter.not_before_day * DAY_MS > now:
-        raise NotBefore()
+        name = bonds.bond_by_id(home.vault, letter.bond).name
+        raise NotBefore(f"{name} asks that this letter stay closed until {day_text(letter.not_before_day)}.")
     if letter.shown_at is None:
         rows.change_letter(home.vault, letter.seq, shown_at=now)
     if not peek and letter.read_at is None:
@@ -163,7 +164,7 @@ _NEXT = {
     State.ARRIVED: "nothing: it arrived whole",
     State.READ: "nothing: it was read",
     State.ANSWERED: "nothing: it was answered",
-    State.RETURNED: "nothing: it came back unseen",
+    State.RETURNED: "nothing: the other side says it was not opened, and has deleted it",
     State.RECALLED: "nothing: it never left",
     State.EXPIRED: "it is no longer sent; a late receipt would still be shown",
     State.CROSSED: "nothing: your recall and the reading crossed on the way",
@@ -195,8 +196,8 @@ def _next(letter: Letter, bond_state: str) -> str:
         return "nothing: it is here whole"
     if letter.recall_at is not None:
         return "the other side was asked not to show it; it answers returned or kept"
-    if letter.state == State.HELD and bond_state != "bonded":
-        return f"the bond has {bond_state}: nothing carries this letter; write again in a new bond"
+    if letter.state == State.HELD and bond_state == "ended":
+        return "the bond has ended: nothing carries this letter; write again in a new bond"
     following = _NEXT[State(letter.state)]
     if letter.deadline_day is not None and State(letter.state) in (*UNDER_WAY, State.DRAFT):
         until = day_text(letter.deadline_day)
