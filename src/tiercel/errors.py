@@ -250,6 +250,12 @@ class ParcelMissing(CarrierError):
     sentence = "That parcel is not on the carrier."
 
 
+class ParcelTaken(CarrierError):
+    """Something that is no parcel of ours has the name of one; under another name it can be put."""
+
+    sentence = "Something else has the name of a parcel."
+
+
 class SyncLocked(CarrierError):
     """Another process does the road work of this vault."""
 

@@ -20,7 +20,15 @@ from contextlib import contextmanager, suppress
 from typing import Final, Literal
 
 from tiercel.carriers.base import FILE, HEAD_BYTES, STICK, check_name, check_parcel, has_size, is_name
-from tiercel.errors import CarrierError, CarrierFull, CarrierMissing, CarrierReadOnly, ParcelMissing, UsageError
+from tiercel.errors import (
+    CarrierError,
+    CarrierFull,
+    CarrierMissing,
+    CarrierReadOnly,
+    ParcelMissing,
+    ParcelTaken,
+    UsageError,
+)
 from tiercel.limits import DAY_MS, FOLDER_FILES_MAX, FOLDER_KEEP_DAYS
 from tiercel.ports import Listed, Road
 
@@ -94,6 +102,8 @@ class FolderCarrier:
             folder = self._hold()
             if not self._is_there(folder, name, view.nbytes):
                 part = _part(name)
+                if _is_strange(folder, part):
+                    raise _taken(self.path)
                 try:
                     _write(folder, part, view)
                     self._give_name(folder, part, name, view.nbytes)
@@ -118,10 +128,10 @@ class FolderCarrier:
         check_name(name)
         with self._border("written"), self._folder() as folder:
             # A part left by a crash goes with its name: nobody else would know it for ours.
-            _unlink(folder, _part(name))
-            found = _stat(folder, name)
-            if found is not None and stat.S_ISREG(found.st_mode):
-                _unlink(folder, name)
+            for each in (_part(name), name):
+                found = _stat(folder, each)
+                if found is not None and stat.S_ISREG(found.st_mode):
+                    _unlink(folder, each)
 
     def check(self) -> None:
         with self._border("written"), self._folder() as folder:
@@ -190,7 +200,7 @@ class FolderCarrier:
             return False
         if stat.S_ISREG(found.st_mode) and found.st_size == size_bytes:
             return True
-        raise CarrierError(f"Something else has the name of a parcel in the folder {self.path}.", permanent=True)
+        raise _taken(self.path)
 
     def _give_name(self, folder: int, part: str, name: str, size_bytes: int) -> None:
         """Give a whole and durable part its name, without ever replacing another file."""
@@ -242,6 +252,16 @@ class FolderCarrier:
 
 def _part(name: str) -> str:
     return name + ".part"
+
+
+def _taken(path: str) -> ParcelTaken:
+    return ParcelTaken(f"Something else has the name of a parcel in the folder {path}.", permanent=True)
+
+
+def _is_strange(folder: int, part: str) -> bool:
+    """Whether a folder stands where a part is to be written: it cannot be taken away like a file or a link."""
+    found = _stat(folder, part)
+    return found is not None and stat.S_ISDIR(found.st_mode)
 
 
 def _stat(folder: int, name: str) -> os.stat_result | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tiercel.delivery.parcels import OnRoad
 from tiercel.delivery.passes import Ref, in_parcels, profile_for, whole_pass
+from tiercel.errors import CarrierError
 from tiercel.limits import GROUP_INDICES, ID_BYTES
 from tiercel.parcel.symbols import Layout, layout_of
 from tiercel.ports import Carrier
@@ -31,6 +32,8 @@ class RoadAt:
     wanted: set[bytes] = field(default_factory=set)  # bundles whose missing symbols were planned at this visit
     put: int = 0
     got: int = 0
+    said: list[str] = field(default_factory=list)  # sentences for the person
+    refused: CarrierError | None = None  # the first parcel of ours that could not be taken off
 
     def parcel(self, handed: Handed) -> OnRoad:
         """A parcel of ours as it stands on this road."""

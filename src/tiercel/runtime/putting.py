@@ -11,6 +11,7 @@ from contextlib import closing
 
 from tiercel.delivery.parcels import handed_over, handing_over, pass_due
 from tiercel.delivery.states import Event
+from tiercel.errors import CarrierError, MalformedError, ParcelTaken, SealError
 from tiercel.limits import TAG_RANDOM_BYTES
 from tiercel.parcel.box import Kind, seal_symbols
 from tiercel.parcel.epochs import ParcelKeys
@@ -21,10 +22,13 @@ from tiercel.vault.letters import Letter
 
 from . import planning, way
 from .home import Home
+from .opening import POISON
 from .planning import RoadAt, unpack_refs
 from .views import Progress
 from .working import ahead
 
+UNFIT = (ParcelTaken, MalformedError, SealError, *POISON)
+"""What keeps one bundle from being put, and no other."""
 MARK_EVERY_PARCELS = 64
 """Parcels put between two commits that say so."""
 
@@ -64,8 +68,33 @@ def _put_symbols(
         if len(rows) > 1:
             progress("writing " + road.row.name, done * size, len(rows) * size)
 
-    with closing(_Source(home, bundle, layout)) as source:
-        _put_all(home, road, rows, seal, say)
+    try:
+        with closing(_Source(home, bundle, layout)) as source:
+            _put_all(home, road, rows, seal, say)
+    except UNFIT:
+        planned = [row for row in bundles.handed_of(home.vault, road.row.id, bundle.hash) if not row.put]
+        take_off(home, road, planned)  # planned anew at the next visit, not tried again for ever
+        raise
+
+
+def take_off(home: Home, road: RoadAt, rows: list[Handed]) -> None:
+    """Take parcels off the road, with what a killed visit left half written, and forget their names.
+
+    One that the road does not let go keeps its name here for the next visit, and the rest of the visit goes on.
+    """
+    gone = []
+    for row in rows:
+        try:
+            road.carrier.remove(row.name)
+        except CarrierError as error:
+            road.refused = road.refused or error
+        else:
+            road.present.discard(row.name)
+            gone.append(row)
+    if gone:
+        with home.vault.transaction():
+            for row in gone:
+                bundles.drop_handed(home.vault, row.carrier, row.name)
 
 
 def put_sealed(home: Home, road: RoadAt, parcels: list[tuple[Handed, bytearray]]) -> None:

@@ -121,6 +121,7 @@ class _Visit:
                 write_road(self.home, road, self.number, self.progress)
             except CarrierError as error:
                 self._trouble(road, error)
+            self.notices += road.said
 
     def report(self) -> SyncReport:
         return SyncReport(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from tiercel.crypto import sha256
 from tiercel.delivery.parcels import comes_off
 from tiercel.limits import TAG_RANDOM_BYTES
@@ -17,7 +20,7 @@ from . import planning
 from .home import Home
 from .keyring import sending
 from .planning import RoadAt
-from .putting import put_bundle, put_sealed
+from .putting import UNFIT, put_bundle, put_sealed, take_off
 from .telling import put_notes
 from .views import Progress
 
@@ -26,7 +29,8 @@ def write_road(home: Home, road: RoadAt, visit: int, progress: Progress) -> None
     """Put on a road what belongs there, and take off what does not any more.
 
     Raises:
-        CarrierError: The road failed; what was put is remembered, the rest waits.
+        CarrierError: The road failed; what was put is remembered, the rest waits. Or all was put, and the road did
+            not let go of something.
     """
     _clear(home, road)
     for bond_id in roads.bonds_on(home.vault, road.row.id):
@@ -35,6 +39,8 @@ def write_road(home: Home, road: RoadAt, visit: int, progress: Progress) -> None
             _put_pairing(home, road, bond)
             _write_bond(home, road, bond, visit, progress)
     road.carrier.flush()
+    if road.refused is not None:
+        raise road.refused
 
 
 def _write_bond(home: Home, road: RoadAt, bond: Bond, visit: int, progress: Progress) -> None:
@@ -43,19 +49,29 @@ def _write_bond(home: Home, road: RoadAt, bond: Bond, visit: int, progress: Prog
         return
     with home.vault.transaction():
         bonds.sent_epoch(home.vault, bond.id, keys[1])
-    put_notes(home, road, bond, keys[0], visit)
+    with _passed_over(road, f"A note to {bond.name}"):
+        put_notes(home, road, bond, keys[0], visit)
     for bundle in bundles.out_of_bond(home.vault, bond.id):
         if bundle.file is not None and not (home.vault.enclosures / bundle.file).is_file():
             continue  # lost: said with the report
-        put_bundle(home, road, bundle, keys[0], progress)
+        with _passed_over(road, f"A part of a letter to {bond.name}"):
+            put_bundle(home, road, bundle, keys[0], progress)
+
+
+@contextmanager
+def _passed_over(road: RoadAt, what: str) -> Iterator[None]:
+    """What cannot be sealed is said, and the rest of the road goes on."""
+    try:
+        yield
+    except UNFIT as error:
+        road.said.append(f"{what} could not be put on {road.row.name} ({type(error).__name__}): it waits.")
 
 
 def _clear(home: Home, road: RoadAt) -> None:
     """Take our own parcels off the road: of what is confirmed or over, and after 60 days."""
-    now, live = home.clock.now_ms(), _live(home)
-    for handed in bundles.handed_on(home.vault, road.row.id):
-        if comes_off(road.parcel(handed), live, now, home.clock_doubtful):
-            _take_off(home, road, handed)
+    now, live, doubtful = home.clock.now_ms(), _live(home), home.clock_doubtful
+    rows = bundles.handed_on(home.vault, road.row.id)
+    take_off(home, road, [row for row in rows if comes_off(road.parcel(row), live, now, doubtful)])
 
 
 def _live(home: Home) -> set[bytes]:
@@ -63,14 +79,6 @@ def _live(home: Home) -> set[bytes]:
     live = {row[0] for row in home.vault.all("SELECT hash FROM bundles_out WHERE peer_has = 0")}
     messages = home.vault.all("SELECT message_out FROM pairings WHERE message_out IS NOT NULL")
     return live | {sha256(row[0]) for row in messages}
-
-
-def _take_off(home: Home, road: RoadAt, handed: Handed) -> None:
-    """Take a parcel off the road, with what a killed visit left half written, and forget its name."""
-    road.carrier.remove(handed.name)
-    road.present.discard(handed.name)
-    with home.vault.transaction():
-        bundles.drop_handed(home.vault, handed.carrier, handed.name)
 
 
 def _put_pairing(home: Home, road: RoadAt, bond: Bond) -> None:
@@ -82,8 +90,7 @@ def _put_pairing(home: Home, road: RoadAt, bond: Bond) -> None:
     rows = bundles.handed_of(home.vault, road.row.id, digest)
     if any(row.name in road.present for row in rows):
         return
-    for row in rows:
-        _take_off(home, road, row)
+    take_off(home, road, rows)
     name, now = planning.new_name(home), home.clock.now_ms()
     planned = Handed(road.row.id, name, bond.id, digest, None, profile.name, now, 0, None)
     with home.vault.transaction():

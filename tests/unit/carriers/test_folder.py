@@ -26,6 +26,7 @@ from tiercel.errors import (
     CarrierReadOnly,
     LimitError,
     ParcelMissing,
+    ParcelTaken,
     UsageError,
 )
 from tiercel.limits import FOLDER_KEEP_DAYS
@@ -616,3 +617,30 @@ def test_what_cannot_be_a_path_is_refused(path: str) -> None:
 def test_a_path_too_long_is_an_error_of_the_carrier(tmp_path: Path) -> None:
     with pytest.raises(CarrierError):
         FolderCarrier(tmp_path / ("x" * 5000)).check()
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "pipe"])
+def test_something_strange_beside_a_parcel_does_not_keep_it_from_being_removed(
+    carrier: FolderCarrier, tmp_path: Path, kind: str
+) -> None:
+    """A folder called NAME.part made every removal of NAME fail, and with it the whole road."""
+    carrier.put(NAME, PARCEL)
+    part = tmp_path / f"{NAME}.part"
+    if kind == "folder":
+        part.mkdir()
+    elif kind == "link":
+        part.symlink_to(tmp_path / NAME)
+    else:
+        os.mkfifo(part)
+    carrier.remove(NAME)
+    assert [path.name for path in tmp_path.iterdir()] == [part.name]
+
+
+def test_a_folder_where_a_part_is_to_be_written_says_that_the_name_is_taken(
+    carrier: FolderCarrier, tmp_path: Path
+) -> None:
+    (tmp_path / f"{NAME}.part").mkdir()
+    with pytest.raises(ParcelTaken):
+        carrier.put(NAME, PARCEL)
+    carrier.put(OTHER, PARCEL)
+    assert carrier.fetch(OTHER) == PARCEL

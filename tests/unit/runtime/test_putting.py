@@ -1,0 +1,158 @@
+"""Putting parcels on a road: what keeps one bundle or one removal from working stops nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from people import Person, ada_and_bo, bonded, exchange
+from post_office import of_letter
+from tiercel.carriers.folder import FolderCarrier
+from tiercel.errors import CarrierError, SealBroken
+from tiercel.parcel.box import Kind, seal_symbols
+from tiercel.runtime import bonds, putting, syncing, telling
+from tiercel.runtime.writing_roads import write_road
+
+
+def rows(person: Person, where: str = "1") -> int:
+    found = person.home.vault.one(f"SELECT count(*) FROM handed WHERE {where}")
+    assert found is not None
+    return int(found[0])
+
+
+class Unsealable:
+    """Refuses to seal the symbols of bundles of one length until it is told otherwise."""
+
+    def __init__(self, real: Callable[..., bytearray], error: type[Exception]) -> None:
+        self.real, self.error, self.hash = real, error, b""
+
+    def __call__(self, keys: object, profile: object, r: bytes, kind: Kind, digest: bytes, *rest: object) -> bytearray:
+        if digest == self.hash:
+            raise self.error("poison")
+        return self.real(keys, profile, r, kind, digest, *rest)
+
+
+@pytest.mark.parametrize("error", [ValueError, AssertionError, MemoryError, SealBroken])
+def test_a_bundle_that_cannot_be_sealed_stops_no_other_and_is_planned_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """One symbol planned twice in a parcel raised in every later visit, for all bonds."""
+    ada, bo = bonded(tmp_path)
+    bad = ada.write("one")
+    seal = Unsealable(seal_symbols, error)
+    monkeypatch.setattr(putting, "seal_symbols", seal)
+    good = ada.write("two")
+
+    def poisoned(*args: object) -> None:
+        found = ada.home.vault.one(
+            "SELECT hash FROM bundles_out WHERE letter = (SELECT min(seq) FROM letters WHERE kind = 0)"
+        )
+        assert found is not None
+        seal.hash = found[0]
+        write_road(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(syncing, "write_road", poisoned)
+    said = ada.sync().notices
+    assert any("bo" in each and error.__name__ in each for each in said)
+    assert ada.state(good) == "handed over" and ada.state(bad) == "sealed"
+    assert rows(ada, "put = 0") == 0
+    monkeypatch.setattr(syncing, "write_road", write_road)
+    seal.hash = b""
+    exchange(ada, bo)
+    assert ada.state(bad) == ada.state(good) == "arrived"
+
+
+def test_a_note_that_cannot_be_sealed_does_not_keep_letters_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bo = bonded(tmp_path)
+    theirs = bo.write("from bo")
+    exchange(bo, ada, rounds=1)
+    ours = ada.write("from ada")
+
+    def broken(*_args: object) -> bytearray:
+        raise ValueError("poison")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(telling, "seal_note", broken)
+        assert any("note to bo" in each for each in ada.sync().notices)
+    assert ada.state(ours) == "handed over"
+    exchange(ada, bo)
+    assert bo.state(theirs) == "arrived"
+
+
+def test_a_folder_named_like_a_part_blocks_no_road(tmp_path: Path) -> None:
+    """The removal of a parcel whose receipt had come failed at every visit, before anything was put."""
+    ada, bo = bonded(tmp_path)
+    first = ada.write("one")
+    ada.sync()
+    for path in of_letter(ada, first, tmp_path / "post"):
+        path.with_name(path.name + ".part").mkdir()
+    exchange(bo, ada, rounds=2)
+    second = ada.write("two")
+    exchange(ada, bo)
+    assert ada.state(first) == ada.state(second) == "arrived"
+
+
+def test_a_parcel_the_road_does_not_let_go_is_said_and_the_rest_is_put(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bo = bonded(tmp_path)
+    first = ada.write("one")
+    ada.sync()
+    names = {path.name for path in of_letter(ada, first, tmp_path / "post")}
+    exchange(bo, rounds=2)
+    real = FolderCarrier.remove
+
+    def held(self: FolderCarrier, name: str) -> None:
+        if name in names:
+            raise CarrierError("It does not let go.", permanent=True)
+        real(self, name)
+
+    second = ada.write("two")
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderCarrier, "remove", held)
+        (tmp_path / "post" / names.copy().pop()).write_bytes(bytes(65536))  # it lies there again
+        for _ in range(2):
+            assert [str(trouble.error) for trouble in syncing.sync(ada.home).troubles] == ["It does not let go."]
+    assert ada.state(first) == "arrived" and ada.state(second) == "handed over"
+    exchange(bo, ada)
+    assert ada.state(second) == "arrived"
+    assert not {path.name for path in (tmp_path / "post").iterdir()} & names
+
+
+def test_a_planned_name_that_something_else_took_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a kill a parcel is put under its planned name; what stood there in the meantime stopped the road."""
+    ada, bo = bonded(tmp_path)
+    letter = ada.write("one")
+
+    class Killed(BaseException): ...
+
+    def killed(_self: FolderCarrier, _name: str, _parcel: bytes) -> int | None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderCarrier, "put", killed)
+        with pytest.raises(Killed):
+            syncing.sync(ada.home)
+    ada.reopen()
+    [(name,)] = ada.home.vault.all("SELECT name FROM handed WHERE put = 0")
+    (tmp_path / "post" / f"{name}.part").mkdir()
+    assert any("ParcelTaken" in each for each in ada.sync().notices)
+    exchange(ada, bo)
+    assert ada.state(letter) == "arrived"
+
+
+def test_a_pairing_message_is_put_although_its_last_parcel_does_not_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bo = ada_and_bo(tmp_path)
+    bonds.accept(bo.home, bonds.invite(ada.home, "bo", "post"), "ada", "post")
+    bo.sync()
+    for path in (tmp_path / "post").iterdir():
+        path.unlink()
+        path.with_name(path.name + ".part").mkdir()
+    exchange(bo, ada, rounds=2)
+    assert bonds.words(ada.home, "bo").words == bonds.words(bo.home, "ada").words
