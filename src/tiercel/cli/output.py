@@ -83,11 +83,14 @@ def table(rows: Iterable[Sequence[str]]) -> list[str]:
     ]
 
 
-def wrapped(line: str, columns: int) -> list[str]:
-    """A line broken at spaces, quotes and list items kept apart; a word longer than the line stays whole."""
+def wrapped(line: str, columns: int, below: str = "") -> list[str]:
+    """A line broken at spaces, quotes and list items kept apart; a word longer than the line stays whole.
+
+    ``below`` begins the lines after the first.
+    """
     if width(line) <= columns:
         return [line]
-    below = "> " if line.startswith("> ") else "  " if line.startswith("- ") else ""
+    below = "> " if line.startswith("> ") else "  " if line.startswith("- ") else below
     first, *words = line.split(" ")
     lines, now = [], first
     for word in words:

@@ -126,7 +126,9 @@ def way(view: WayView) -> Iterator[str]:
         yield "  ● " + "  ".join(step(event))
     yield "  ┆"
     done = view.next.removeprefix("nothing: ")
-    yield f"  ○ {'next' if done == view.next else 'done'}: {output.plain(done)}"
+    line = f"  ○ {'next' if done == view.next else 'done'}: {output.plain(done)}"
+    space = columns()
+    yield from [line] if space is None else output.wrapped(line, space, " " * 4)
     yield ""
     yield "Times are UTC."
 
