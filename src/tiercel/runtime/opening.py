@@ -71,11 +71,8 @@ def open_bundle(home: Home, bond: Bond, bundle_hash: bytes, bundle: bytes, visit
         ours = _our_prekey(home, bond, sealed)
         record = decode_letter(_open(bond, ours, sealed))
         _check_first(ours, record)
-    except Duplicate:
-        spent, letter = prekeys.spent_letter(home.vault, bond.id, sealed.pid)
-        if spent and letter is not None:
-            arriving.repeat(home, bond, letter, visit)
-        return _SILENT
+    except Duplicate:  # the same bundle is known by its hash: this is another, from an older copy of a vault
+        return _ask_to_seal_again(home, bond, bundle_hash, sealed.pid, KeyExpired("It was sealed to a used key."))
     except (KeyExpired, OtherBond) as verdict:  # outwardly the same: nobody learns of a bond with somebody else
         return _ask_to_seal_again(home, bond, bundle_hash, sealed.pid, verdict)
     except NewerVersion as verdict:

@@ -207,7 +207,8 @@ def offer_root(home: Home, bond: Bond, skipped: int = 0) -> Root | None:
     keys = sending(home.vault, bond, now, home.clock_doubtful)
     if not ours or keys is None:
         return None
-    secret, generation = home.entropy.token(KEY_BYTES), ours[0].generation + 1 + skipped
+    secret, jump = home.entropy.token(KEY_BYTES), int.from_bytes(home.entropy.token(2), "big")
+    generation = ours[0].generation + 1 + jump + skipped  # an older copy of this vault does not meet the same number
     root = Root(bond.id, bond.direction, generation, keys[1], secret, "offered", now)
     bonds.add_root(home.vault, root)
     return root

@@ -3,7 +3,8 @@
 ========== ============================= ========================================================
 pid        verdict                       what follows (spec/sealing.md 8)
 ========== ============================= ========================================================
-spent      Duplicate                     drop; repeat the receipt, at most daily
+spent      Duplicate                     the same bundle: drop, repeat the receipt, at most daily;
+                                         another: as expired, its sender was put back from a copy
 other bond OtherBond                     quarantine; to the sender the same as KeyExpired
 live       none: open it                 Damaged or Forged may still come of it
 expired    KeyExpired                    tell the sender, who seals again if it is still wanted

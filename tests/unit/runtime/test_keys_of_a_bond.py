@@ -246,6 +246,54 @@ def test_an_old_copy_does_not_offer_a_root_under_a_number_that_was_given_away(
     assert current.generation > 65536
 
 
+def put_back(person: Person, copy: Path) -> None:
+    """The folder of a vault comes from a copy, on a machine that has no marker: nothing shows that it is old."""
+    person.home.close()
+    shutil.rmtree(person.folder)
+    copy.rename(person.folder)
+    person.state_dir = copy.with_name("state of another machine")
+    person.reopen()
+    assert not person.home.vault.rolled_back
+
+
+def test_an_old_copy_without_a_marker_seals_again_what_it_sealed_to_a_used_key(tmp_path: Path) -> None:
+    """The other side took it for a duplicate of the letter that used the key, and said nothing for 61 days."""
+    ada, bo = bonded(tmp_path)
+    ada.home.close()
+    shutil.copytree(ada.folder, tmp_path / "copy")
+    ada.reopen()
+    lost = [ada.write(f"lost {n}") for n in range(3)]
+    exchange(ada, bo)
+    put_back(ada, tmp_path / "copy")
+    letter = ada.write("after")
+    exchange(ada, bo, rounds=6)
+    assert ada.state(letter) == "arrived"
+    assert {each.id for each in reading.letters(bo.home)} == {letter, *lost}
+
+
+def test_an_old_copy_without_a_marker_offers_a_root_of_another_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other side kept the first root of that number; the sender went over to the second and was not heard again."""
+    ada, bo = bonded(tmp_path)
+    real = seals.root_due
+    monkeypatch.setattr(seals, "root_due", lambda home, bond: home is ada.home and real(home, bond))
+    ada.home.close()
+    shutil.copytree(ada.folder, tmp_path / "copy")
+    ada.reopen()
+    ada.clock.advance(days=31)
+    exchange(ada, bo)
+    put_back(ada, tmp_path / "copy")
+    for _ in range(6):
+        ada.clock.advance(days=8)
+        exchange(ada, bo)
+    [current] = [r for r in bond_rows.roots_of(ada.home.vault, 1, bond_of(ada).direction) if r.standing == "current"]
+    assert current.generation > 0
+    letter = ada.write("heard")
+    exchange(ada, bo)
+    assert ada.state(letter) == "arrived"
+
+
 # -- clocks ------------------------------------------------------------------------------------------
 
 
