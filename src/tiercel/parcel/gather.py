@@ -6,6 +6,8 @@ whichever k symbols came first, a bundle is the one its hash names or it is refu
 
 from __future__ import annotations
 
+import re
+from itertools import islice
 from typing import Final
 
 from tiercel.crypto import sha256
@@ -17,6 +19,7 @@ from .symbols import Layout, decode_group, layout_of
 
 GATHERING_BYTES_MAX: Final = 16 * 1024 * 1024  # twice the largest body of a letter; what is longer is spooled to disk
 GROUP_BITS_BYTES: Final = GROUP_INDICES // 8
+_NOT_EMPTY: Final = re.compile(rb"[^\0]")
 
 
 class Gathering:
@@ -120,10 +123,10 @@ class Tally:
         """The indices held of one group, ascending: what its decoder may use."""
         return [index for index in range(GROUP_INDICES) if self.has(group, index)]
 
-    def missing(self) -> list[tuple[int, int]]:
-        """Each group that cannot be decoded yet, and how many symbols it needs."""
+    def missing(self, most: int | None = None) -> list[tuple[int, int]]:
+        """Each group that cannot be decoded yet, and how many symbols it needs; the first ``most`` of them."""
         k = self.layout.k
-        return [(group, k - count) for group, count in enumerate(self._counts) if count < k]
+        return list(islice(((group, k - count) for group, count in enumerate(self._counts) if count < k), most))
 
     def is_short(self, group: int) -> bool:
         """Whether a group still needs symbols."""
@@ -140,7 +143,9 @@ class Tally:
 
     def _count(self) -> None:
         k, size = self.layout.k, GROUP_BITS_BYTES
-        for group in range(self.layout.groups):
-            bits = int.from_bytes(self._bits[group * size : (group + 1) * size], "little")
-            self._counts[group] = min(k, bits.bit_count())
+        at = 0
+        while some := _NOT_EMPTY.search(self._bits, at):  # a claim of a tebibyte may hold one symbol
+            group = some.start() // size
+            at = (group + 1) * size
+            self._counts[group] = min(k, int.from_bytes(self._bits[group * size : at], "little").bit_count())
         self._short_groups -= self._counts.count(k)

@@ -8,6 +8,7 @@ those parcels taken off their road. A crash costs at most the parcels since the 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from tiercel.crypto import sha256_stream
 from tiercel.errors import Damaged, LimitError, MalformedParcel
@@ -95,7 +96,7 @@ class EnclosureSpool:
             _check_quota(home, bond, symbols)
             with home.vault.transaction():
                 here = _begin(home, bond, symbols, new_name(home.entropy))
-        self.row = here
+        self.row = replace(here, tally=None)  # held once, below
         self.layout = layout_of(here.length)
         self.tally = Tally(self.layout, here.tally)
         assert here.file is not None
@@ -200,14 +201,14 @@ def claim(home: Home, bond: Bond, bundle_hash: bytes, file: str) -> list[int]:
     return [enclosure.letter for enclosure in waiting]
 
 
-def missing_groups(home: Home, row: BundleIn) -> list[tuple[int, int]]:
-    """What a bundle that is being gathered still lacks: (group, how many symbols)."""
+def missing_groups(home: Home, row: BundleIn, most: int) -> list[tuple[int, int]]:
+    """What a bundle that is being gathered still lacks: (group, how many symbols), the first ``most`` groups."""
     layout: Layout = layout_of(row.length)
     tally = Tally(layout, row.tally)
     if row.kind != Kind.ENCLOSURE:
         for group, index, _data in bundles.symbols_of(home.vault, row.bond, row.hash):
             tally.add(group, index)
-    return tally.missing()
+    return tally.missing(most)
 
 
 def _check_quota(home: Home, bond: Bond, symbols: Symbols) -> None:

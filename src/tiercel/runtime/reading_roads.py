@@ -49,6 +49,8 @@ NOTE_EVERY_PARCELS = 32
 
 SPOOLS_OPEN_MAX = 64
 """Files of enclosures open at once: a letter may bring a thousand."""
+SPOOLS_GROUPS_MAX = 1 << 20
+"""Groups of all enclosures open at once: 33 bytes of memory each, and a letter may claim a thousand tebibytes."""
 
 _Seen = tuple[Lock, Symbols | NoteBox | Exception]
 
@@ -240,9 +242,13 @@ class Reader:
             self.spools[key] = EnclosureSpool(self.home, bond, box)
         self.spools[key].add(box)
         self.held_back.append((name, lock))
-        if len(self.held_back) >= NOTE_EVERY_PARCELS or len(self.spools) >= SPOOLS_OPEN_MAX:
+        if len(self.held_back) >= NOTE_EVERY_PARCELS or self._too_many_spools():
             self._note_spools()
         return False
+
+    def _too_many_spools(self) -> bool:
+        groups = sum(spool.layout.groups for spool in self.spools.values())
+        return len(self.spools) >= SPOOLS_OPEN_MAX or groups >= SPOOLS_GROUPS_MAX
 
     def _note_spools(self) -> None:
         """Make what was gathered durable, then take those parcels off the road, then see what is whole."""
@@ -259,7 +265,7 @@ class Reader:
         self.held_back.clear()
         for key in list(self.spools):
             self._finish(key)
-        if len(self.spools) >= SPOOLS_OPEN_MAX:
+        if self._too_many_spools():
             for spool in self.spools.values():
                 spool.close()
             self.spools.clear()
@@ -268,7 +274,7 @@ class Reader:
         """An enclosure whose last parcel was noted before a crash is not sent again: it is finished now."""
         for bond_id in roads.bonds_on(self.home.vault, self.road.row.id):
             for row in bundles.gathering(self.home.vault, bond_id):
-                if row.kind == Kind.ENCLOSURE and row.tally and not missing_groups(self.home, row):
+                if row.kind == Kind.ENCLOSURE and row.tally and not missing_groups(self.home, row, 1):
                     bond = bonds.bond_by_id(self.home.vault, bond_id)
                     box = Symbols(Kind.ENCLOSURE, row.hash, row.length, layout_of(row.length), (), b"")
                     self.spools[bond_id, row.hash] = EnclosureSpool(self.home, bond, box)
@@ -296,7 +302,7 @@ class Reader:
         """After reading all there was: say what bundles still lack, once for each state they are in."""
         for bond_id in roads.bonds_on(self.home.vault, self.road.row.id):
             for row in bundles.gathering(self.home.vault, bond_id):
-                detail = b"".join(struct.pack(">IH", *group) for group in missing_groups(self.home, row)[:1024])
+                detail = b"".join(struct.pack(">IH", *group) for group in missing_groups(self.home, row, 1024))
                 if row.kind != Kind.PAIRING and detail != row.told:
                     with self.home.vault.transaction():
                         notes.unsay(self.home.vault, bond_id, notes.WANT, row.hash)
