@@ -13,9 +13,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 TIERCEL = Path(sys.executable).with_name("tiercel")
+COLUMNS = 80
 FILM_BYTES = 64 * 1024 * 1024
 LETTER = """Dear Bo,
 
@@ -27,20 +29,23 @@ Write when the snow lets the post through. I am well.
 *Ada*
 """
 FOR_REAL = """
-That was the whole way. To do the same for real, between two machines and any folder that both can reach
-(a share, a synchronised folder, a stick that someone carries):
+That was the whole way. To do the same for real, between two machines and any
+folder that both can reach (a share, a synchronised folder, a stick that someone
+carries), with {tiercel} for tiercel:
 
-  {tiercel} init --name "Your name"
-  {tiercel} carrier add folder post /path/to/the/folder
-  {tiercel} bond invite Bo --via post          # give the last line to Bo, and to nobody else
-  {tiercel} sync                               # both sides, now and then, until the six words are there
-  {tiercel} bond words Bo                      # compare them by voice or face to face
-  {tiercel} bond confirm Bo
-  {tiercel} write Bo --enclose photo.jpg       # opens your editor
-  {tiercel} sync && {tiercel} list
+  tiercel init --name "Your name"
+  tiercel carrier add folder post /path/to/the/folder
+  tiercel bond invite Bo --via post     # give the last line to Bo, nobody else
+  tiercel sync                          # both, until the six words are there
+  tiercel bond words Bo                 # compare them by voice or face to face
+  tiercel bond confirm Bo
+  tiercel write Bo --enclose photo.jpg  # opens your editor
+  tiercel sync
+  tiercel list
 
-The other side says `bond accept INVITATION --name You --via post` where you said `bond invite`.
-`{tiercel} --help` shows the rest.
+Where you say `bond invite`, the other side says
+`tiercel bond accept INVITATION --name You --via post`.
+`tiercel --help` shows the rest.
 """
 
 
@@ -57,9 +62,10 @@ class Show:
         print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n# {text}", flush=True)
 
     def run(self, who: str, *words: str, quiet: bool = False, stdin: str | None = None) -> str:
-        """Run a command of one person; its output is shown, and given back if ``quiet``."""
+        """Run a command of one person and show both; if ``quiet``, show neither and give the output back."""
         command = ["--vault", str(self.folder / who), *words]
-        print(f"{who}$ tiercel {shlex.join(words)}", flush=True)
+        if not quiet:
+            print(typed(f"{who}$ tiercel {shlex.join(words)}"), flush=True)
         done = subprocess.run(
             [str(TIERCEL), *command],
             env=self.env,
@@ -70,6 +76,12 @@ class Show:
             stdout=subprocess.PIPE if quiet else None,
         )
         return done.stdout or ""
+
+
+def typed(line: str) -> str:
+    """A command as a person would type it into a terminal of 80 columns."""
+    parts = textwrap.wrap(line, COLUMNS - 2, break_long_words=False, break_on_hyphens=False)
+    return " \\\n    ".join(parts)
 
 
 def make_enclosures(folder: Path) -> None:
@@ -87,7 +99,7 @@ def show(folder: Path) -> None:
     make_enclosures(folder)
     stage.say("Two people, two vaults, one shared folder")
     for who, name in (("ada", "Ada"), ("bo", "Bo")):
-        stage.run(who, "init", "--name", name, quiet=True)
+        stage.run(who, "init", "--name", name)
         stage.run(who, "carrier", "add", "folder", "post", "post")
     bond(stage)
     letter = write(stage)
@@ -97,8 +109,8 @@ def show(folder: Path) -> None:
 def bond(stage: Show) -> None:
     """Invitation, pairing messages at the speed of the folder, six words, two confirmations."""
     stage.say("A bond: Ada invites, Bo accepts, the folder carries the rest")
-    stage.run("ada", "bond", "invite", "Bo", "--via", "post", "--out", "invitation.txt", quiet=True)
-    stage.run("bo", "bond", "accept", "invitation.txt", "--name", "Ada", "--via", "post", quiet=True)
+    stage.run("ada", "bond", "invite", "Bo", "--via", "post", "--out", "invitation.txt")
+    stage.run("bo", "bond", "accept", "invitation.txt", "--name", "Ada", "--via", "post")
     for who in ("bo", "ada", "bo", "ada"):
         stage.run(who, "sync")
     stage.say("The same six words on both sides: they compare them by voice, then both confirm")
@@ -106,8 +118,10 @@ def bond(stage: Show) -> None:
     stage.run("bo", "bond", "words", "Ada")
     stage.run("ada", "bond", "confirm", "Bo")
     stage.run("bo", "bond", "confirm", "Ada")
-    for who in ("ada", "bo", "ada", "bo"):
-        stage.run(who, "sync", quiet=True)
+    stage.say("Three more visits tell each side that the other confirmed")
+    for who in ("ada", "bo", "ada"):
+        stage.run(who, "sync")
+    stage.run("bo", "sync", quiet=True)
     stage.run("ada", "bond", "list")
 
 
@@ -133,8 +147,8 @@ def read_and_receipt(stage: Show, letter: str) -> None:
     same = (stage.folder / "saved/garden.film").read_bytes() == (stage.folder / "garden.film").read_bytes()
     print("The film came out byte for byte as it went in." if same else "THE FILM DIFFERS", flush=True)
     stage.say("Bo's next visit carries the receipt; the letter's way as Ada sees it")
-    stage.run("bo", "sync", quiet=True)
-    stage.run("ada", "sync", quiet=True)
+    stage.run("bo", "sync")
+    stage.run("ada", "sync")
     stage.run("ada", "track", letter)
     if not same:
         raise SystemExit(1)

@@ -156,9 +156,7 @@ def accept(session: Session, invitation: str, name: str, via: str) -> None:
     with session.home() as home:
         runtime_bonds.accept(home, text, name, via)
         view = named(home, name)
-    lines = [
-        f"Accepted. Run `tiercel sync` on both sides until `tiercel bond words {output.plain(name)}` shows six words."
-    ]
+    lines = [f"Accepted. Sync on both sides until `tiercel bond words {output.plain(name)}` shows six words."]
     output.show(session.json, shapes.bond(view), lines)
 
 
@@ -264,11 +262,12 @@ def what_to_do(view: WordsView) -> list[str]:
         return [f"Do not confirm: tiercel bond refuse {name}"]
     if view.state == "compare":
         return [
-            f"{read} The same on both sides: tiercel bond confirm {name}",
+            read,
+            f"The same on both sides: tiercel bond confirm {name}",
             f"Not the same: tiercel bond refuse {name}",
         ]
     if view.state == "bonded":
-        return [f"{read} Not the same: tiercel bond end {name}"]
+        return [read, f"Not the same: tiercel bond end {name}"]
     return [f"This bond is {output.plain(view.state)}; there is nothing to confirm."]
 
 
