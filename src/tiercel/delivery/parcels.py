@@ -8,7 +8,7 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass
 
 from tiercel.delivery.schedule import stale_on_folder
@@ -53,9 +53,9 @@ def pass_due(parcels: Sequence[OnRoad]) -> bool:
     return not any(parcel.here or not parcel.put for parcel in parcels)
 
 
-def handed_over(bundles: Iterable[Collection[bool]]) -> bool:
+def handed_over(bundles: Collection[Collection[bool]]) -> bool:
     """Whether a letter is handed over, told for each bundle and each of its parcels whether the road took it."""
-    return all(parcels and all(parcels) for parcels in bundles)
+    return bool(bundles) and all(parcels and all(parcels) for parcels in bundles)
 
 
 def handing_over(said: Container[str]) -> str:

@@ -12,7 +12,7 @@ from tiercel.errors import CarrierError
 from tiercel.limits import GROUP_INDICES, ID_BYTES
 from tiercel.parcel.symbols import Layout, layout_of
 from tiercel.ports import Carrier
-from tiercel.vault import bundles
+from tiercel.vault import bundles, letters
 from tiercel.vault.bundles import BundleOut, Handed
 from tiercel.vault.roads import CarrierRow
 from tiercel.wire import to_base32
@@ -71,6 +71,7 @@ def plan_refs(home: Home, road: RoadAt, bundle: BundleOut, refs: Iterable[Ref], 
             Handed(road.row.id, new_name(home), bundle.bond, bundle.hash, packed, profile.name, now, 0, None),
         )
     bundles.change_out(home.vault, bundle.hash, next_index=(bundle.next_index + used) % GROUP_INDICES)
+    letters.change_letter(home.vault, bundle.letter, planned=1)
 
 
 def drop_vanished(home: Home, road: RoadAt, bundle: BundleOut) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from tiercel.delivery.parcels import handed_over, handing_over, pass_due
-from tiercel.delivery.states import Event
+from tiercel.delivery.states import Event, State
 from tiercel.errors import CarrierError, MalformedError, ParcelTaken, SealError
 from tiercel.limits import TAG_RANDOM_BYTES
 from tiercel.parcel.box import Kind, seal_symbols
@@ -38,7 +38,10 @@ def put_bundle(home: Home, road: RoadAt, bundle: BundleOut, keys: ParcelKeys, pr
     todo = [row for row in _planned(home, road, bundle) if not row.put]
     if todo:
         _put_symbols(home, road, bundle, keys, todo, progress)
-        _handed_over(home, road, bundle)
+    letter = letters.letter_at(home.vault, bundle.letter)
+    # With nothing to do it may be sealed still: a visit was killed between the last mark and the word.
+    if letter is not None and (todo or letter.state == State.SEALED):
+        _handed_over(home, road, letter)
 
 
 def _planned(home: Home, road: RoadAt, bundle: BundleOut) -> list[Handed]:
@@ -142,14 +145,11 @@ def _mark(home: Home, road: RoadAt, batch: list[tuple[Handed, int | None]]) -> N
     batch.clear()
 
 
-def _handed_over(home: Home, road: RoadAt, bundle: BundleOut) -> None:
+def _handed_over(home: Home, road: RoadAt, letter: Letter) -> None:
     """Once every bundle of a letter is on a road, the letter is handed over to it."""
-    letter = letters.letter_at(home.vault, bundle.letter)
-    if letter is None:
-        return
     mine = [item for item in bundles.out_of_letter(home.vault, letter.seq) if not item.peer_has]
     rows = [bundles.handed_of(home.vault, road.row.id, item.hash) for item in mine]
-    if handed_over([part.put == 1 for part in parts] for parts in rows):
+    if handed_over([[part.put == 1 for part in parts] for parts in rows]):
         until = min((part.until for parts in rows for part in parts if part.until is not None), default=None)
         before = {event.what for event in letters.events_of(home.vault, letter.seq) if event.road == road.row.name}
         with home.vault.transaction():

@@ -108,7 +108,7 @@ def recall(home: Home, letter_id: str) -> LetterView:
             raise StateForbids("Only a letter of your own can be recalled.")
         if letter.state == State.DRAFT.value:
             raise StateForbids("This is a draft: it has not left, and nobody else has it.")
-        if _never_left(home, letter):
+        if _never_left(letter):
             way.happened(home, letter, Event.RECALLED, "recalled before it left")
             way.stop_sending(home, letter)
         elif letter.state in (*(state.value for state in UNDER_WAY), State.ARRIVED.value, State.EXPIRED.value):
@@ -260,13 +260,9 @@ def _accept(home: Home, letter: Letter) -> None:
 # -- taking back -------------------------------------------------------------------------------------
 
 
-def _never_left(home: Home, letter: Letter) -> bool:
-    if letter.state not in (State.ACCEPTED.value, State.SEALED.value):
-        return False
-    parcels = home.vault.one(
-        "SELECT count(*) FROM handed WHERE bundle IN (SELECT hash FROM bundles_out WHERE letter = ?)", letter.seq
-    )
-    return parcels is not None and parcels[0] == 0 and letter.seals <= 1
+def _never_left(letter: Letter) -> bool:
+    """Whether no parcel of it was ever planned: what is planned may have left, even if its rows are gone since."""
+    return letter.state in (State.ACCEPTED.value, State.SEALED.value) and not letter.planned
 
 
 def _ask(home: Home, bond: Bond, letter: Letter) -> None:

@@ -42,6 +42,7 @@ class Letter:
     weaker: int
     seals: int
     carried_root: int | None
+    planned: int
 
 
 @dataclass(frozen=True)
@@ -238,9 +239,7 @@ def enclosure_files(vault: Vault) -> set[str]:
 # -- events ------------------------------------------------------------------------------------------
 
 
-def add_event(
-    vault: Vault, letter: int, at: int, what: str, road: str | None = None, until: int | None = None
-) -> None:
+def add_event(vault: Vault, letter: int, at: int, what: str, road: str | None = None, until: int | None = None) -> None:
     """Add a step to a letter's way."""
     insert(vault, "events", letter=letter, at=at, what=what, road=road, until=until)
 

@@ -47,6 +47,7 @@ def test_a_letter_is_handed_over_when_the_road_took_all_parcels_of_all_its_bundl
     assert handed_over([[True], [True, True]])
     assert not handed_over([[True], [True, False]])
     assert not handed_over([[True], []])
+    assert not handed_over([])
 
 
 def test_handing_over_a_second_time_is_called_so() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from people import ada_and_bo, bonded, exchange
+from people import Person, ada_and_bo, bonded, exchange
 from tiercel.errors import DiskFull, NameTaken, TwoAnswers, VaultError
 from tiercel.limits import DAY_MS
-from tiercel.runtime import bonds, reading, reading_roads, syncing, writing, writing_roads
+from tiercel.runtime import bonds, putting, reading, reading_roads, syncing, writing, writing_roads
 from tiercel.runtime.home import Home
 from tiercel.runtime.planning import RoadAt
 from tiercel.vault import bundles
@@ -111,6 +111,52 @@ def test_half_a_pairing_parcel_does_not_stay_in_the_folder(tmp_path: Path, monke
             syncing.sync(bo.home)
     exchange(bo, ada, bo)
     assert not list((tmp_path / "post").glob("*.part"))
+
+
+def sync_killed_before_the_word(person: Person, patch: pytest.MonkeyPatch) -> None:
+    """A visit that ends after its last parcel is marked as put, before the letter is said to be handed over."""
+
+    class Killed(BaseException): ...
+
+    def killed(*_args: object) -> None:
+        raise Killed
+
+    with patch.context() as inner:
+        inner.setattr(putting, "_handed_over", killed)
+        with pytest.raises(Killed):
+            syncing.sync(person.home)
+    person.reopen()
+
+
+def test_a_letter_whose_parcels_were_put_before_a_kill_is_handed_over_at_the_next_visit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was called sealed for as long as its parcels lay on the road."""
+    ada, bo = bonded(tmp_path)
+    letter = ada.write("Hello.")
+    sync_killed_before_the_word(ada, monkeypatch)
+    assert ada.state(letter) == "sealed"
+    assert ada.sync().put == 0
+    assert ada.state(letter) == "handed over"
+    assert [event.what for event in reading.track(ada.home, letter).events].count("handed over") == 1
+    ada.sync()
+    assert [event.what for event in reading.track(ada.home, letter).events][-1] == "handed over"
+    exchange(bo, ada)
+    assert ada.state(letter) == "arrived"
+
+
+def test_a_letter_that_may_have_left_is_not_called_recalled_before_it_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sealed, on the road, and its road then forgotten: no row told that it had left, and the other side had it."""
+    ada, bo = bonded(tmp_path)
+    letter = ada.write("Do not read this.")
+    sync_killed_before_the_word(ada, monkeypatch)
+    with ada.home.vault.transaction():
+        ada.home.vault.run("DELETE FROM handed")
+    assert writing.recall(ada.home, letter).state == "sealed"
+    exchange(bo, ada)
+    assert ada.state(letter) == "returned" and not reading.letters(bo.home)
 
 
 def test_the_pairing_key_is_gone_once_an_opening_is_sealed_to_it(tmp_path: Path) -> None:

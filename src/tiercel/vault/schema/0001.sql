@@ -142,6 +142,7 @@ CREATE TABLE letters (          -- letters, drafts, service letters, openings; i
     weaker         INTEGER NOT NULL DEFAULT 0,   -- sealed to a last-resort prekey
     seals          INTEGER NOT NULL DEFAULT 0,   -- out: how often it was sealed
     carried_root   INTEGER,     -- out: the root generation that its only seal carried
+    planned        INTEGER NOT NULL DEFAULT 0,   -- out: a parcel of it was planned, so it may have left; never cleared
     UNIQUE (bond, id)
 ) STRICT;
 CREATE INDEX letters_id ON letters (id);  -- a person names a letter by its id, in whichever bond
