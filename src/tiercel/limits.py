@@ -21,6 +21,7 @@ GENERATION_KEPT_DAYS: Final = 247
 UNCLAIMED_KEPT_DAYS: Final = 247  # symbols without a letter
 QUARANTINE_DAYS: Final = 30
 ROOT_RENEW_DAYS: Final = 30
+ROOTS_OFFERED_MAX: Final = 4
 LAST_RESORT_RENEW_DAYS: Final = 30
 CLOCK_FORWARD_DAYS_MAX: Final = 45  # more between two runs puts the clock in doubt
 CLOCK_BACK_DAYS_MAX: Final = 1
@@ -33,7 +34,7 @@ DUPLICATE_RECEIPT_DAYS: Final = 1  # a duplicate repeats the receipt at most thi
 GIFTS_TARGET: Final = 32
 GIFTS_LOW: Final = 16
 GIFTS_PAPER: Final = 4
-GIFTS_PER_INCARNATION_MAX: Final = 256
+GIFTS_MAX: Final = 256
 
 # -- sizes, bytes --
 HASH_BYTES: Final = 32

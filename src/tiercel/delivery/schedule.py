@@ -9,7 +9,7 @@ from tiercel.limits import (
     DUPLICATE_RECEIPT_DAYS,
     FOLDER_KEEP_DAYS,
     GIFTS_LOW,
-    GIFTS_PER_INCARNATION_MAX,
+    GIFTS_MAX,
     GIFTS_TARGET,
     PREKEY_USABLE_DAYS,
     RETRANSMIT_DAYS_MAX,
@@ -59,7 +59,7 @@ def ask_recall_again(last_ms: int, now_ms: int) -> bool:
 
 def gifts_wanted(held_by_peer: int, live: int) -> int:
     """How many new prekeys to give: up to 32 held by the peer, never more than 256 alive."""
-    return max(0, min(GIFTS_TARGET - held_by_peer, GIFTS_PER_INCARNATION_MAX - live))
+    return max(0, min(GIFTS_TARGET - held_by_peer, GIFTS_MAX - live))
 
 
 def service_due(held_by_peer: int, renewal_due: bool, last_ms: int | None, now_ms: int) -> bool:

@@ -44,7 +44,7 @@ from tiercel.limits import (
     ENCLOSURES_MAX,
     FORMAT_VERSION,
     GIFT_BYTES,
-    GIFTS_PER_INCARNATION_MAX,
+    GIFTS_MAX,
     HASH_BYTES,
     ID_BYTES,
     KEY_BYTES,
@@ -141,7 +141,7 @@ class LetterRecord(_Record, frozen=True, kw_only=True):
     receipt_secret: _Id
     root: RootRecord | None = None
     last_resort: _Gift | None = None
-    gifts: Annotated[tuple[_Gift, ...], msgspec.Meta(max_length=GIFTS_PER_INCARNATION_MAX)] = ()
+    gifts: Annotated[tuple[_Gift, ...], msgspec.Meta(max_length=GIFTS_MAX)] = ()
 
     def __repr__(self) -> str:
         return f"<LetterRecord {getattr(self.kind, 'name', self.kind)} {self.letter_id.hex()}>"
@@ -211,7 +211,7 @@ def _too_long(record: LetterRecord) -> str | None:
         ("the text", len(record.text.encode()), LETTER_TEXT_BYTES_MAX),
         ("the number of enclosures", len(record.enclosures), ENCLOSURES_MAX),
         ("the reader list", len(record.readers or ()), READERS_MAX),
-        ("the number of gifts", len(record.gifts), GIFTS_PER_INCARNATION_MAX),
+        ("the number of gifts", len(record.gifts), GIFTS_MAX),
     ]
     for name in ("subject", "place", "dated"):
         counts.append((f"the {name}", len((getattr(record, name) or "").encode()), LETTER_LINE_BYTES_MAX))

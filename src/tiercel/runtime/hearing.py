@@ -10,11 +10,11 @@ from tiercel.parcel.box import Kind
 from tiercel.parcel.note import Note, Receipt, ReceiptKind, Reply, Want, decode_note
 from tiercel.parcel.symbols import layout_of
 from tiercel.sealing.envelope import receipt_proof
-from tiercel.vault import bundles, letters, notes
+from tiercel.vault import bundles, letters, notes, prekeys
 from tiercel.vault.bonds import Bond
 from tiercel.vault.letters import Letter
 
-from . import arriving, planning, way
+from . import arriving, planning, seals, way
 from .home import Home
 from .planning import RoadAt
 
@@ -79,11 +79,21 @@ def _transport(home: Home, bond: Bond, note: Note, road: RoadAt) -> None:
     for want in note.wants:
         _want(home, bond, want, road)
     for pid in note.expired:
-        for letter in way.open_letters(home, bond.id):
-            for bundle in bundles.out_of_letter(home.vault, letter.seq):
-                if bundle.pid == pid and letter.kind != letters.OPENING:
-                    letters.add_event(home.vault, letter.seq, home.clock.now_ms(), "its key had expired; sealed again")
-                    bundles.drop_out(home.vault, letter.seq, int(Kind.LETTER))
+        _expired(home, bond, pid)
+
+
+def _expired(home: Home, bond: Bond, pid: bytes) -> None:
+    """The key of a seal is gone: what was sealed to it is sealed again, if there is another key. Openings never are."""
+    sealed = [
+        letter
+        for letter in way.open_letters(home, bond.id)
+        if letter.kind != letters.OPENING
+        and any(bundle.pid == pid for bundle in bundles.out_of_letter(home.vault, letter.seq))
+    ]
+    if sealed and prekeys.let_go(home.vault, bond.id, pid, seals.usable_from(home, bond)):
+        for letter in sealed:
+            letters.add_event(home.vault, letter.seq, home.clock.now_ms(), "its key had expired; sealed again")
+            bundles.drop_out(home.vault, letter.seq, int(Kind.LETTER))
 
 
 def _want(home: Home, bond: Bond, want: Want, road: RoadAt) -> None:

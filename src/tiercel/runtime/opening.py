@@ -25,7 +25,7 @@ from tiercel.errors import (
     SealError,
 )
 from tiercel.letter.record import Kind, LetterRecord, ReaderRecord, decode_letter, readers_hash
-from tiercel.limits import DAY_MS, PID_BYTES
+from tiercel.limits import DAY_MS, PID_BYTES, ROOTS_OFFERED_MAX
 from tiercel.sealing.envelope import BondKeys, Sealed, open_letter, split_bundle
 from tiercel.sealing.prekeys import Prekey, accept_gifts, parse_gift, surplus
 from tiercel.sealing.verdict import verdict_for
@@ -155,11 +155,11 @@ def _take_extras(home: Home, bond: Bond, sealed: Sealed, record: LetterRecord) -
     """Gifts, last-resort key, root and reader list: what only a sealed letter may bring."""
     made_day = min(record.sealed_day, home.clock.now_ms() // DAY_MS)
     pids = {data[:PID_BYTES] for data in (*record.gifts, record.last_resort or b"")}
-    known, held = prekeys.theirs_known(home.vault, bond.id, sealed.incarnation, pids)
+    known, held = prekeys.theirs_known(home.vault, bond.id, pids)
     ours = {row[0] for row in home.vault.all("SELECT pid FROM prekeys_ours WHERE bond = ?", bond.id)}
     ours |= {row[0] for row in home.vault.all("SELECT public_hash FROM prekeys_ours WHERE bond = ?", bond.id)}
     accepted = accept_gifts(record.gifts, known, ours)
-    prekeys.drop_oldest_theirs(home.vault, bond.id, sealed.incarnation, surplus(held, len(accepted)))
+    prekeys.drop_oldest_theirs(home.vault, bond.id, surplus(held, len(accepted)))
     for gift in accepted:
         row = TheirPrekey(bond.id, gift.pid, ONE_TIME, sealed.incarnation, gift.public, gift.token, made_day)
         prekeys.add_theirs(home.vault, row)
@@ -172,6 +172,7 @@ def _take_extras(home: Home, bond: Bond, sealed: Sealed, record: LetterRecord) -
             home.vault,
             Root(bond.id, bond.their_direction, root.generation, root.base_epoch, root.root, "offered", now),
         )
+        bonds.drop_old_offers(home.vault, bond.id, bond.their_direction, ROOTS_OFFERED_MAX)
     _take_readers(home, bond, record)
 
 

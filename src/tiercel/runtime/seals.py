@@ -73,7 +73,9 @@ def _seal(home: Home, bond_id: int, letter: Letter) -> None:
     with home.vault.transaction():
         bond = bonds.bond_by_id(home.vault, bond_id)
         fresh = letters.letter_at(home.vault, letter.seq)
-        if fresh is None or bond.auth_root is None or bond.bond_id is None or fresh.state != letter.state:
+        if fresh is None or bond.auth_root is None or bond.bond_id is None:
+            return
+        if fresh.state != letter.state or fresh.recall_at is not None:  # somebody was quicker
             return
         gift = _prekey_for(home, bond, fresh)
         if gift is None:
@@ -93,10 +95,10 @@ def _prekey_for(home: Home, bond: Bond, letter: Letter) -> TheirPrekey | None:
         return first
     if bond.state not in ("bonded", "ended"):
         return None
-    return prekeys.take_theirs(home.vault, bond.id, _usable_from(home, bond))
+    return prekeys.take_theirs(home.vault, bond.id, usable_from(home, bond))
 
 
-def _usable_from(home: Home, bond: Bond) -> int:
+def usable_from(home: Home, bond: Bond) -> int:
     """The oldest day of making of a prekey that lives as long as the roads of a bond may take."""
     return (home.clock.now_ms() + _slowest_ms(home, bond)) // DAY_MS - PREKEY_USABLE_DAYS
 
@@ -147,7 +149,7 @@ def _fill(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> Lette
     if room >= _GIFT_ROOM_BYTES:
         last = _last_resort_to_offer(home, bond, letter)
         room -= _GIFT_ROOM_BYTES if last else 0
-    held, live = prekeys.stock(home.vault, bond.id, _usable_from(home, bond))
+    held, live = prekeys.stock(home.vault, bond.id, usable_from(home, bond))
     count = max(0, min(gifts_wanted(held, live), room // _GIFT_ROOM_BYTES))
     gifts = tuple(_new_gift(home, bond, letter, ONE_TIME) for _ in range(count))
     return _with(record, root, last, gifts)
@@ -267,7 +269,7 @@ def write_service_letters(home: Home) -> None:
     for bond in bonds.all_bonds(home.vault):
         if bond.state != "bonded":
             continue
-        held, _live = prekeys.stock(home.vault, bond.id, _usable_from(home, bond))
+        held, _live = prekeys.stock(home.vault, bond.id, usable_from(home, bond))
         pending = [
             letter for letter in way.open_letters(home, bond.id) if letter.kind in (letters.SERVICE, letters.OPENING)
         ]

@@ -15,7 +15,7 @@ from tiercel import crypto
 from tiercel.errors import KeyDegenerate, MalformedBundle
 from tiercel.limits import (
     GIFT_BYTES,
-    GIFTS_PER_INCARNATION_MAX,
+    GIFTS_MAX,
     KEM_PUBLIC_BYTES,
     KEM_SEED_BYTES,
     PID_BYTES,
@@ -94,7 +94,7 @@ def accept_gifts(gifts: Sequence[bytes], known: Container[bytes], ours: Containe
     """
     accepted: list[Gift] = []
     seen: set[bytes] = set()
-    for data in gifts[-GIFTS_PER_INCARNATION_MAX:]:
+    for data in gifts[-GIFTS_MAX:]:
         try:
             gift = parse_gift(data)
             names = (gift.pid, gift.public_hash)
@@ -109,8 +109,8 @@ def accept_gifts(gifts: Sequence[bytes], known: Container[bytes], ours: Containe
 
 
 def surplus(held: int, accepted: int) -> int:
-    """How many of the oldest gifts held of one incarnation go, so that the newest 256 stay."""
-    return min(held, max(0, held + accepted - GIFTS_PER_INCARNATION_MAX))
+    """How many of the oldest gifts held of one bond go, so that the newest 256 stay."""
+    return min(held, max(0, held + accepted - GIFTS_MAX))
 
 
 def pairing_prekey(seed: bytes, token: bytes) -> Prekey:

@@ -138,6 +138,16 @@ def add_root(vault: Vault, root: Root) -> None:
     insert(vault, "roots", or_ignore=True, **vars(root))
 
 
+def drop_old_offers(vault: Vault, bond: int, direction: int, kept: int) -> None:
+    """Keep the newest roots offered and not used yet: each costs keys to try, and who offers many uses one."""
+    offered = "bond = ?1 AND direction = ?2 AND standing = 'offered'"
+    vault.run(
+        f"DELETE FROM roots WHERE {offered} AND rowid NOT IN"
+        f" (SELECT rowid FROM roots WHERE {offered} ORDER BY rowid DESC LIMIT ?3)",
+        bond, direction, kept,
+    )  # fmt: skip
+
+
 def take_generation(vault: Vault, bond: int, direction: int, generation: int, now_ms: int) -> None:
     """Make a generation current and every older one superseded."""
     where = "bond = ? AND direction = ? AND generation "

@@ -131,17 +131,13 @@ def add_theirs(vault: Vault, prekey: TheirPrekey) -> None:
     insert(vault, "prekeys_theirs", or_ignore=True, **vars(prekey))
 
 
-def theirs_known(vault: Vault, bond: int, incarnation: bytes, pids: Iterable[bytes] = ()) -> tuple[set[bytes], int]:
-    """Which of these pids were ever taken or refused, and how many one-time gifts of an incarnation are held."""
+def theirs_known(vault: Vault, bond: int, pids: Iterable[bytes] = ()) -> tuple[set[bytes], int]:
+    """Which of these pids were ever taken or refused, and how many one-time gifts are held."""
     where = (
         "SELECT 1 WHERE EXISTS (SELECT 1 FROM prekeys_theirs WHERE bond = ?1 AND pid = ?2)"
         " OR EXISTS (SELECT 1 FROM prekeys_refused WHERE bond = ?1 AND pid = ?2)"
     )
-    held = vault.one(
-        "SELECT count(*) FROM prekeys_theirs WHERE bond = ? AND incarnation = ? AND kind = 'one-time'",
-        bond,
-        incarnation,
-    )
+    held = vault.one("SELECT count(*) FROM prekeys_theirs WHERE bond = ? AND kind = 'one-time'", bond)
     return {pid for pid in pids if vault.one(where, bond, pid)}, held[0] if held else 0
 
 
@@ -170,6 +166,23 @@ def drop_theirs(vault: Vault, bond: int, pid: bytes) -> None:
     insert(vault, "prekeys_refused", or_ignore=True, bond=bond, pid=pid)
 
 
+def let_go(vault: Vault, bond: int, pid: bytes, usable_from_day: int) -> bool:
+    """The other side says that a key of its own is gone: say whether there is another to seal with.
+
+    A last-resort gift is given up only for another: with none, sealing again would meet the same dead key.
+    """
+    held = vault.one("SELECT 1 FROM prekeys_theirs WHERE bond = ? AND pid = ?", bond, pid)
+    if held is None:  # a one-time gift went with its seal
+        return True
+    usable = "(kind = 'last-resort' OR (kind = 'one-time' AND made_day >= ?))"
+    another = vault.one(
+        f"SELECT 1 FROM prekeys_theirs WHERE bond = ? AND pid <> ? AND {usable} LIMIT 1", bond, pid, usable_from_day
+    )
+    if another is not None:
+        drop_theirs(vault, bond, pid)
+    return another is not None
+
+
 def drop_one_time_theirs(vault: Vault, bond: int) -> None:
     """After an old copy was put back: any of these may have been used already."""
     rows = vault.all("SELECT pid FROM prekeys_theirs WHERE bond = ? AND kind = 'one-time'", bond)
@@ -177,12 +190,11 @@ def drop_one_time_theirs(vault: Vault, bond: int) -> None:
         drop_theirs(vault, bond, pid)
 
 
-def drop_oldest_theirs(vault: Vault, bond: int, incarnation: bytes, count: int) -> None:
-    """Let go of the oldest one-time gifts of an incarnation, so that the newest 256 stay."""
+def drop_oldest_theirs(vault: Vault, bond: int, count: int) -> None:
+    """Let go of the oldest one-time gifts, so that the newest 256 stay."""
     oldest = vault.all(
-        "SELECT pid FROM prekeys_theirs WHERE bond = ? AND incarnation = ? AND kind = 'one-time'"
-        " ORDER BY made_day, rowid LIMIT ?",
-        bond, incarnation, count,
+        "SELECT pid FROM prekeys_theirs WHERE bond = ? AND kind = 'one-time' ORDER BY made_day, rowid LIMIT ?",
+        bond, count,
     )  # fmt: skip
     for (pid,) in oldest:
         drop_theirs(vault, bond, pid)

@@ -12,7 +12,8 @@ from people import Person, bonded, exchange
 from post_office import of_letter, parcels
 from tiercel.crypto import kem_public
 from tiercel.errors import VaultRolledBack
-from tiercel.limits import DAY_MS, GIFTS_PER_INCARNATION_MAX
+from tiercel.letter.record import RootRecord
+from tiercel.limits import DAY_MS, GIFTS_MAX
 from tiercel.parcel.note import Note, encode_note
 from tiercel.runtime import bonds, doctor, hearing, reading, seals, syncing, trust, writing
 from tiercel.runtime.planning import RoadAt
@@ -60,7 +61,7 @@ def test_T_GIFT_1_a_thousand_hostile_gifts(tmp_path: Path, monkeypatch: pytest.M
             letters.append(bo.write("a gift for you"))
             exchange(bo, ada, rounds=1)
     held = count(ada, "prekeys_theirs WHERE kind = 'one-time'")
-    assert 0 < held <= GIFTS_PER_INCARNATION_MAX
+    assert 0 < held <= GIFTS_MAX
     own = {row[0] for row in ada.home.vault.all("SELECT pid FROM prekeys_ours")}
     theirs = {row[0] for row in ada.home.vault.all("SELECT pid FROM prekeys_theirs")}
     assert not own & theirs and not {gift[:8] for gift in low} & theirs
@@ -71,13 +72,81 @@ def test_T_GIFT_1_a_thousand_hostile_gifts(tmp_path: Path, monkeypatch: pytest.M
     assert ada.state(answer) == "handed over"
 
 
+def test_a_new_incarnation_for_each_letter_brings_no_more_gifts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were counted by incarnation, which the sender chooses freely."""
+    ada, bo = bonded(tmp_path)
+    entropy, real = SeededEntropy("many lives"), seals._with
+
+    def hostile(record: seals.LetterRecord, *rest: object) -> seals.LetterRecord:
+        gifts = tuple(make_prekey(entropy)[1] for _ in range(100))
+        return msgspec.structs.replace(real(record, *rest), gifts=gifts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(seals, "_with", hostile)
+    for _ in range(4):
+        with bo.home.vault.transaction():
+            bond_rows.change_bond(bo.home.vault, 1, incarnation=entropy.token(16))
+        bo.write("another life")
+        exchange(bo, ada, rounds=1)
+    assert count(ada, "prekeys_theirs WHERE kind = 'one-time'") == GIFTS_MAX
+
+
+def test_many_offered_roots_cost_no_more_keys_to_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada, bo = bonded(tmp_path)
+    offers = iter(range(1, 99))
+
+    def another(_home: object, _bond: object) -> RootRecord:
+        number = next(offers)
+        return RootRecord(generation=number, base_epoch=bond_of(bo).newest_sent, root=bytes([number]) * 32)
+
+    monkeypatch.setattr(seals, "_root_to_offer", another)
+    for _ in range(7):
+        bo.write("x" * 3000)
+    exchange(bo, ada, rounds=1)
+    offered = bond_rows.roots_of(ada.home.vault, 1, bond_of(bo).direction)
+    assert [root.standing for root in offered] == ["offered"] * 4 + ["current"]
+
+
+def test_a_dead_last_resort_key_is_not_sealed_to_again_while_it_is_the_only_one(tmp_path: Path) -> None:
+    """Each new seal met the same dead key, and the two went on for ever."""
+    ada, bo = bonded(tmp_path)
+    with ada.home.vault.transaction():
+        kept = ada.home.vault.all("SELECT pid FROM prekeys_theirs WHERE kind = 'one-time'")[0][0]
+        [made] = ada.home.vault.all("SELECT made_day FROM prekeys_theirs WHERE pid = ?", kept)
+        ada.home.vault.run("DELETE FROM prekeys_theirs WHERE kind = 'one-time' AND pid <> ?", kept)
+        ada.home.vault.run("UPDATE prekeys_theirs SET made_day = 0 WHERE pid = ?", kept)
+    letter = ada.write("to the last resort")
+    ada.sync()
+    [(first,)] = sealed(ada)
+    with bo.home.vault.transaction():
+        bo.home.vault.run("DELETE FROM prekeys_ours WHERE kind = 'last-resort'")
+    exchange(bo, ada)
+    assert sealed(ada) == [(first,)]
+    with ada.home.vault.transaction():
+        ada.home.vault.run("UPDATE prekeys_theirs SET made_day = ? WHERE pid = ?", made[0], kept)
+    ada.clock.advance(days=1.1)
+    exchange(bo, ada)
+    assert ada.state(letter) == "arrived" and not count(ada, "letters WHERE kind = 0 AND weaker = 1")
+
+
+def test_what_was_asked_back_while_sealing_began_is_not_sealed(tmp_path: Path) -> None:
+    ada, _bo = bonded(tmp_path)
+    letter = ada.write("no, wait")
+    ada.sync()
+    [row] = letter_rows.letters_where(ada.home.vault, "kind = 0")
+    writing.recall(ada.home, letter)
+    seals._seal(ada.home, 1, row)
+    assert sealed(ada) == []
+
+
 def test_gifts_in_unacknowledged_letters_do_not_count_and_are_bounded(tmp_path: Path) -> None:
     ada, _bo = bonded(tmp_path)
     for _ in range(30):
         ada.write("x" * 40_000)
     ada.sync()
     held, live = prekeys.stock(ada.home.vault, 1, 0)
-    assert held <= 32 and live <= GIFTS_PER_INCARNATION_MAX
+    assert held <= 32 and live <= GIFTS_MAX
 
 
 def test_the_newest_prekey_is_used_first_and_none_twice(tmp_path: Path) -> None:
