@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from typing import NoReturn
 
 
@@ -13,7 +13,7 @@ def main() -> NoReturn:
 
         command()
     except KeyboardInterrupt:
-        sys.exit(130)
+        os._exit(130)  # nothing was begun, or all was said; see tiercel.cli.main.leave_interrupted
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ Nothing heavy is imported here, nor by anything imported here.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -161,6 +163,21 @@ def main() -> NoReturn:
         cli.main(prog_name="tiercel")
     try:
         code = run(sys.argv[1:])
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: a late Ctrl-C must not change how it ended
     except KeyboardInterrupt:  # a second one, while the first was being told
         code = INTERRUPTED
+    if code == INTERRUPTED:
+        leave_interrupted()
     sys.exit(code)
+
+
+def leave_interrupted() -> NoReturn:
+    """End with the exit status of an interrupt at once.
+
+    An interrupt that passed through a string given to ``exec``, as modules do while they load, makes Python end by the
+    signal later, whoever caught it; then a script sees no exit status.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(INTERRUPTED)

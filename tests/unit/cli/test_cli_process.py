@@ -53,18 +53,36 @@ def test_without_a_terminal(tmp_path: Path) -> None:
     assert ran.returncode == 2 and ran.stdout == b"" and b"--file" in ran.stderr
 
 
-def test_ctrl_c_while_modules_load_ends_with_130() -> None:
+@pytest.mark.parametrize("module", ["tiercel.cli.main", "tiercel.runtime.home"])
+@pytest.mark.parametrize("press", ["{}", "exec('{}')"])
+def test_ctrl_c_while_modules_load_ends_with_130(module: str, press: str, tmp_path: Path) -> None:
     """As a shell or a script sees it: an exit status, not a death by the signal."""
     script = (
         "import sys, runpy, signal, os\n"
+        f"sys.argv = ['tiercel', 'list', '--vault', '{tmp_path}']\n"
         "class Pressed:\n"
         "    def find_spec(self, name, *_):\n"
-        "        if name == 'tiercel.cli.main': os.kill(os.getpid(), signal.SIGINT)\n"
+        f"        if name == '{module}': " + press.format("os.kill(os.getpid(), signal.SIGINT)") + "\n"
         "sys.meta_path.insert(0, Pressed())\n"
         "runpy.run_module('tiercel', run_name='__main__')\n"
     )
     ran = process("-c", script)
-    assert (ran.returncode, ran.stderr) == (130, b"")
+    assert ran.returncode == 130 and ran.stdout == b""
+    assert ran.stderr.decode().split(".")[0] == ("Interrupted" if module == "tiercel.runtime.home" else "")
+
+
+def test_ctrl_c_when_all_is_done_changes_nothing() -> None:
+    script = (
+        "import os, signal, sys\n"
+        "from tiercel.cli import main\n"
+        "class Late:\n"
+        "    def __del__(self, kill=os.kill, pid=os.getpid()): kill(pid, 2)\n"
+        "sys.modules['late'] = Late()\n"
+        "sys.argv = ['tiercel', '--version']\n"
+        "main.main()\n"
+    )
+    ran = process("-c", script)
+    assert (ran.returncode, ran.stderr) == (0, b"")
 
 
 def test_whoever_reads_may_go_away() -> None:
