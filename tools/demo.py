@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -21,8 +22,9 @@ COLUMNS = 80
 FILM_BYTES = 64 * 1024 * 1024
 LETTER = """Dear Bo,
 
-the lilac under the window is out, three weeks early. I wrote down what grandmother said
-about the winter of 1929 and put it in, with the film from the garden.
+the lilac under the window is out, three weeks early. I wrote down what
+grandmother said about the winter of 1929 and put it in, with the film from
+the garden.
 
 Write when the snow lets the post through. I am well.
 
@@ -80,8 +82,9 @@ class Show:
 
 def typed(line: str) -> str:
     """A command as a person would type it into a terminal of 80 columns."""
-    parts = textwrap.wrap(line, COLUMNS - 2, break_long_words=False, break_on_hyphens=False)
-    return " \\\n    ".join(parts)
+    together = re.sub(r" (--[a-z]+) ", " \\1\0", line)  # an option and its value stay on one line
+    parts = textwrap.wrap(together, COLUMNS - 2, break_long_words=False, break_on_hyphens=False)
+    return " \\\n    ".join(parts).replace("\0", " ")
 
 
 def make_enclosures(folder: Path) -> None:
