@@ -10,6 +10,7 @@ from tiercel.parcel.note import ReceiptKind, Reply
 from tiercel.sealing.envelope import receipt_proof
 from tiercel.vault import bonds, bundles, letters, notes
 from tiercel.vault.bonds import Bond
+from tiercel.vault.bundles import BundleIn
 from tiercel.vault.letters import Enclosure, Letter
 
 from . import bonds as people
@@ -112,19 +113,19 @@ def say_receipt(home: Home, bond: Bond, letter: Letter, kind: ReceiptKind, visit
     if letter.receipt_secret is None:
         return
     proof = receipt_proof(letter.receipt_secret, kind, letter.id)
-    due_at = _receipt_due_at(home, bond)
+    due_at = _due_at(home, bond)
     notes.say(home.vault, bond.id, notes.RECEIPT, letter.id, bytes([kind]) + proof, visit, due_at)
     if kind == ReceiptKind.ARRIVED:
         letters.change_letter(home.vault, letter.seq, receipt_at=home.clock.now_ms())
 
 
-def _receipt_due_at(home: Home, bond: Bond) -> int:
-    """While the roads are watched a receipt waits a random part of an hour, with all that wait: no presence sensor."""
+def _due_at(home: Home, bond: Bond) -> int:
+    """While the roads are watched an answer waits a random part of an hour, with all that wait: no presence sensor."""
     if not home.watching:
         return 0
     now = home.clock.now_ms()
     chance = int.from_bytes(home.entropy.token(8), "big")
-    return notes.next_receipt_at(home.vault, bond.id, now) or now + chance % RECEIPT_DELAY_MS_MAX
+    return notes.next_due_at(home.vault, bond.id, now) or now + chance % RECEIPT_DELAY_MS_MAX
 
 
 def repeat(home: Home, bond: Bond, letter_id: bytes, visit: int) -> None:
@@ -132,13 +133,29 @@ def repeat(home: Home, bond: Bond, letter_id: bytes, visit: int) -> None:
     letter = letters.letter_by_id(home.vault, bond.id, letter_id)
     if letter is None or letter.direction != "in":
         return
-    if not repeat_receipt(letter.receipt_at, home.clock.now_ms()):
-        return
     if letter.state == RETURNED:
-        letters.change_letter(home.vault, letter.seq, receipt_at=home.clock.now_ms())
-        notes.say(home.vault, bond.id, notes.ANSWER, letter_id, bytes([Reply.RETURNED]))
-    elif letter.arrived_at is not None:
+        say_answer(home, bond, letter, Reply.RETURNED)
+    elif letter.arrived_at is not None and repeat_receipt(letter.receipt_at, home.clock.now_ms()):
         say_receipt(home, bond, letter, ReceiptKind.ARRIVED, visit)
+
+
+def repeat_have(home: Home, bond: Bond, bundle: BundleIn) -> None:
+    """Parts of a whole enclosure came again: say once more that it is here, at most hourly.
+
+    Not daily: until it is heard the other side sends all of it at every visit.
+    """
+    now = home.clock.now_ms()
+    if bundle.had_at is None or not 0 <= now - bundle.had_at < RECEIPT_DELAY_MS_MAX:
+        bundles.change_in(home.vault, bond.id, bundle.hash, had_at=now)
+        notes.say(home.vault, bond.id, notes.HAVE, bundle.hash, due_at=_due_at(home, bond))
+
+
+def say_answer(home: Home, bond: Bond, letter: Letter, reply: Reply) -> None:
+    """Answer a recall, at most daily: an old one put back on the road draws no answer each time."""
+    now = home.clock.now_ms()
+    if repeat_receipt(letter.answered_at, now):
+        letters.change_letter(home.vault, letter.seq, answered_at=now)
+        notes.say(home.vault, bond.id, notes.ANSWER, letter.id, bytes([reply]), due_at=_due_at(home, bond))
 
 
 def turn_back(home: Home, bond: Bond, letter_id: bytes) -> None:
@@ -146,10 +163,10 @@ def turn_back(home: Home, bond: Bond, letter_id: bytes) -> None:
     letter = letters.letter_by_id(home.vault, bond.id, letter_id)
     if letter is None:
         letter = letters.add_letter(home.vault, id=letter_id, bond=bond.id, direction="in", state=RETURNED)
-    else:
+        letters.add_event(home.vault, letter.seq, home.clock.now_ms(), "returned")
+    elif letter.state != RETURNED:
         home.doomed.update(letters.burn(home.vault, letter))
         letters.change_letter(home.vault, letter.seq, state=RETURNED)
-    letters.add_event(home.vault, letter.seq, home.clock.now_ms(), "returned")
-    letters.change_letter(home.vault, letter.seq, receipt_at=home.clock.now_ms())
-    notes.unsay(home.vault, bond.id, notes.RECEIPT, letter_id)
-    notes.say(home.vault, bond.id, notes.ANSWER, letter_id, bytes([Reply.RETURNED]))
+        letters.add_event(home.vault, letter.seq, home.clock.now_ms(), "returned")
+        notes.unsay(home.vault, bond.id, notes.RECEIPT, letter_id)
+    say_answer(home, bond, letter, Reply.RETURNED)

@@ -115,7 +115,7 @@ def _recall(home: Home, bond: Bond, letter_id: bytes) -> bool:
     if letter is not None and letter.direction != "in":
         return False
     if letter is not None and letter.shown_at is not None:
-        notes.say(home.vault, bond.id, notes.ANSWER, letter_id, bytes([Reply.KEPT]))
+        arriving.say_answer(home, bond, letter, Reply.KEPT)
         return False
     listed = letter is not None and letter.kind == letters.LETTER and letter.state != arriving.RETURNED
     arriving.turn_back(home, bond, letter_id)
@@ -128,7 +128,8 @@ def _answer(home: Home, bond: Bond, letter_id: bytes, answer: Reply) -> None:
         return
     notes.unsay(home.vault, bond.id, notes.RECALL, letter_id)
     if answer == Reply.RETURNED:
-        way.happened(home, letter, Event.RETURNED, "returned: the other side says it was not opened, and has deleted it")
+        said = "returned: the other side says it was not opened, and has deleted it"
+        way.happened(home, letter, Event.RETURNED, said)
         way.stop_sending(home, letter)
     elif letter.recall_at is not None:
         letters.add_event(home.vault, letter.seq, home.clock.now_ms(), "kept: the other side keeps it")

@@ -235,7 +235,7 @@ class Reader:
         if known is not None and known.standing != "gathering":
             with self.home.vault.transaction():
                 self._heard(lock)
-                notes.say(self.home.vault, bond.id, notes.HAVE, box.bundle_hash)
+                arriving.repeat_have(self.home, bond, known)
             return True
         key = (bond.id, box.bundle_hash)
         if key not in self.spools:

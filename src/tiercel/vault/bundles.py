@@ -55,6 +55,7 @@ class BundleIn:
     letter: bytes | None
     first_at: int
     told: bytes | None
+    had_at: int | None = None
 
 
 # -- out ---------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ class Letter:
     read_at: int | None
     receipt_secret: bytes | None = field(repr=False)
     receipt_at: int | None
+    answered_at: int | None
     recall_at: int | None
     burnt_at: int | None
     weaker: int

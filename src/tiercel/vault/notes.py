@@ -43,10 +43,10 @@ def due(vault: Vault, bond: int, carrier: int, visit: int, now_ms: int) -> list[
     return select(vault, NoteDue, "notes_due", where, bond, carrier, visit, now_ms, now_ms + RECEIPT_DELAY_MS_MAX)
 
 
-def next_receipt_at(vault: Vault, bond: int, now_ms: int) -> int | None:
-    """When the receipts that wait already are due, so that a new one goes with them."""
+def next_due_at(vault: Vault, bond: int, now_ms: int) -> int | None:
+    """When what waits already is due, so that something new goes with it."""
     row = vault.one(
-        "SELECT min(due_at) FROM notes_due WHERE bond = ? AND what = 'receipt' AND due_at > ? AND due_at <= ?",
+        "SELECT min(due_at) FROM notes_due WHERE bond = ? AND due_at > ? AND due_at <= ?",
         bond, now_ms, now_ms + RECEIPT_DELAY_MS_MAX,
     )  # fmt: skip
     return row[0] if row else None

@@ -7,11 +7,13 @@ from pathlib import Path
 import msgspec
 
 from people import Person, bonded, exchange
+from post_office import parcels
 from tiercel.parcel.note import Note, Want
-from tiercel.runtime import hearing
+from tiercel.runtime import hearing, reading, writing
 from tiercel.runtime.planning import RoadAt
 from tiercel.vault import bonds as bond_rows
 from tiercel.vault import roads
+from tiercel.wire import to_base32
 
 
 def hear(person: Person, note: Note) -> str | None:
@@ -33,3 +35,60 @@ def test_a_want_that_names_a_group_twice_does_not_end_all_sending(tmp_path: Path
     assert said is not None and "group twice" in said
     exchange(ada, bo)
     assert ada.state(letter) == "arrived"
+
+
+def put_back(person: Person, folder: Path, copies: list[bytes], times: int = 1) -> None:
+    """Whoever keeps the road lays old parcels there again, under new names."""
+    for data in copies * times:
+        (folder / to_base32(person.entropy.token(16))).write_bytes(data)
+
+
+def test_an_old_recall_put_back_draws_one_answer_a_day(tmp_path: Path) -> None:
+    """Each copy wrote a line into the way of the letter, and each visit put a note: a folder could ask who is there."""
+    ada, bo = bonded(tmp_path)
+    letter = ada.write("never mind")
+    ada.sync()
+    writing.recall(ada.home, letter)
+    before = set(parcels(tmp_path / "post"))
+    ada.sync()
+    asked = [path.read_bytes() for path in parcels(tmp_path / "post") if path not in before]
+    put = []
+    for _ in range(4):
+        put_back(bo, tmp_path / "post", asked, times=5)
+        put.append(bo.sync().put)
+    assert put == [1, 0, 0, 0]
+    assert bo.home.vault.one("SELECT count(*) FROM events WHERE what = 'returned'") == (1,)
+    bo.clock.advance(days=1)
+    put_back(bo, tmp_path / "post", asked)
+    assert bo.sync().put == 1, "the first answer may be lost"
+
+
+def test_a_recall_of_a_letter_that_was_read_is_answered_on_the_day_it_came(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    letter = ada.write("never mind")
+    exchange(ada, bo)
+    reading.read(bo.home, letter)
+    writing.recall(ada.home, letter)
+    exchange(ada, bo)
+    assert ada.home.vault.one("SELECT recall_at FROM letters WHERE kind = 0") == (None,)
+
+
+def test_old_parts_of_an_enclosure_put_back_draw_one_have_an_hour(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    (tmp_path / "leaf").write_bytes(b"1" * 3000)
+    letter = ada.write("a leaf", enclosures=(tmp_path / "leaf",))
+    ada.sync()
+    copies = [path.read_bytes() for path in parcels(tmp_path / "post")]
+    exchange(bo, ada)
+    assert ada.state(letter) == "arrived"
+    put = []
+    for _ in range(4):
+        put_back(bo, tmp_path / "post", copies)
+        put.append(bo.sync().put)
+    assert put == [1, 0, 0, 0]
+    bo.clock.advance(days=1 / 20)
+    bo.home.watching = True
+    put_back(bo, tmp_path / "post", copies)
+    assert bo.sync().put == 0, "while the road is watched it waits with all that waits"
+    bo.clock.advance(days=1 / 20)
+    assert bo.sync().put == 1

@@ -137,6 +137,7 @@ CREATE TABLE letters (          -- letters, drafts, service letters, openings; i
     read_at        INTEGER,
     receipt_secret BLOB,
     receipt_at     INTEGER,     -- in: when the arrived receipt was last queued
+    answered_at    INTEGER,     -- in: when a recall of it was last answered
     recall_at      INTEGER,     -- out: when a recall was asked; NULL when none is open
     burnt_at       INTEGER,     -- the text and its enclosures are gone by the retention rule
     weaker         INTEGER NOT NULL DEFAULT 0,   -- sealed to a last-resort prekey
@@ -210,6 +211,7 @@ CREATE TABLE bundles_in (       -- what is gathered, and what was gathered befor
     letter   BLOB,                     -- for a spent letter bundle: the letter
     first_at INTEGER NOT NULL,
     told     BLOB,                     -- digest of the last want said about it, so that it is not repeated idly
+    had_at   INTEGER,                  -- of a whole enclosure: when that was last said again
     PRIMARY KEY (bond, hash)
 ) STRICT;
 CREATE INDEX bundles_in_standing ON bundles_in (standing, first_at);  -- nearly all are spent, and never looked for
