@@ -111,6 +111,7 @@ def test_a_letter_to_a_gift_of_our_opening_comes_before_the_other_opening(tmp_pa
 def mine(person: Person, folder: Path, which: str) -> list[Path]:
     """The parcels of some letters that a person has on the folder now."""
     names = person.home.vault.all(
-        f"SELECT name FROM handed JOIN bundles_out b ON b.hash = bundle JOIN letters l ON l.seq = b.letter WHERE l.{which}"
+        "SELECT name FROM handed JOIN bundles_out b ON b.hash = bundle JOIN letters l ON l.seq = b.letter"
+        f" WHERE l.{which}"
     )
     return [folder / name for (name,) in names if (folder / name).exists()]
