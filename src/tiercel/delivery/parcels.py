@@ -2,7 +2,7 @@
 
 Example:
     >>> lost = OnRoad(bundle=b"hash", at_ms=0, put=True, here=False)
-    >>> pass_due([lost])
+    >>> pass_due([lost], delay_ms=0, now_ms=0)
     True
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass
 
-from tiercel.delivery.schedule import stale_on_folder
+from tiercel.delivery.schedule import passed, retransmit_after_ms, stale_on_folder
 
 HANDED_OVER, HANDED_OVER_AGAIN = "handed over", "handed over again"
 
@@ -48,9 +48,22 @@ def comes_off(parcel: OnRoad, live: Container[bytes], now_ms: int, clock_doubtfu
     return stale_on_folder(parcel.at_ms, now_ms) and not clock_doubtful
 
 
-def pass_due(parcels: Sequence[OnRoad]) -> bool:
-    """Whether a whole pass over a bundle is put on a road: no parcel of it lies there or waits to be put."""
-    return not any(parcel.here or not parcel.put for parcel in parcels)
+def pass_due(parcels: Sequence[OnRoad], delay_ms: int, now_ms: int) -> bool:
+    """Whether a whole pass over a bundle is put on a road, in place of what lies there.
+
+    It is when no parcel of it lies there or waits to be put; and when all that lie there have lain without a word for
+    longer than a word can take: of a parcel whose first bytes were damaged nobody can say that it is missing.
+
+    Args:
+        parcels: Ours of one bundle that is still sent.
+        delay_ms: The declared worst delay of the road, one way.
+        now_ms: UTC milliseconds since 1970.
+
+    Source: spec/delivery.md 6.
+    """
+    wait_ms = retransmit_after_ms(2 * delay_ms, 0)
+    lying = [parcel for parcel in parcels if parcel.here or not parcel.put]
+    return all(parcel.put and passed(parcel.at_ms, now_ms, wait_ms) for parcel in lying)
 
 
 def handed_over(bundles: Collection[Collection[bool]]) -> bool:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from contextlib import closing
 
-from tiercel.delivery.parcels import handed_over, handing_over, pass_due
+from tiercel.delivery.parcels import HANDED_OVER_AGAIN, handed_over, handing_over, pass_due
 from tiercel.delivery.states import Event, State
 from tiercel.errors import CarrierError, MalformedError, ParcelTaken, SealError
 from tiercel.limits import TAG_RANDOM_BYTES
@@ -46,12 +46,12 @@ def put_bundle(home: Home, road: RoadAt, bundle: BundleOut, keys: ParcelKeys, pr
 
 def _planned(home: Home, road: RoadAt, bundle: BundleOut) -> list[Handed]:
     rows = bundles.handed_of(home.vault, road.row.id, bundle.hash)
-    if not pass_due([road.parcel(row) for row in rows]):
+    if not pass_due([road.parcel(row) for row in rows], road.carrier.road.delay_ms, home.clock.now_ms()):
         return rows
+    take_off(home, road, rows)
     with home.vault.transaction():
         if bundles.out_by_hash(home.vault, bundle.hash) is None:
             return []  # recalled meanwhile, because nothing of it had left: nothing may leave now
-        planning.drop_vanished(home, road, bundle)
         planning.plan_pass(home, road, bundle, layout_of(bundle.length))
     return bundles.handed_of(home.vault, road.row.id, bundle.hash)
 
@@ -152,8 +152,11 @@ def _handed_over(home: Home, road: RoadAt, letter: Letter) -> None:
     if handed_over([[part.put == 1 for part in parts] for parts in rows]):
         until = min((part.until for parts in rows for part in parts if part.until is not None), default=None)
         before = {event.what for event in letters.events_of(home.vault, letter.seq) if event.road == road.row.name}
+        what = handing_over(before)
         with home.vault.transaction():
-            way.happened(home, _fresh(home, letter), Event.PUT, handing_over(before), road.row.name, until)
+            if what == HANDED_OVER_AGAIN:  # one step however often, its time the last
+                letters.drop_event(home.vault, letter.seq, what, road.row.name)
+            way.happened(home, _fresh(home, letter), Event.PUT, what, road.row.name, until)
 
 
 def _fresh(home: Home, letter: Letter) -> Letter:

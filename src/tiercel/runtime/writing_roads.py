@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tiercel.crypto import sha256
-from tiercel.delivery.parcels import comes_off
+from tiercel.delivery.parcels import comes_off, pass_due
 from tiercel.limits import TAG_RANDOM_BYTES
 from tiercel.parcel.box import Kind, seal_symbols
 from tiercel.parcel.epochs import ParcelKeys, pairing_keys
@@ -82,13 +82,14 @@ def _live(home: Home) -> set[bytes]:
 
 
 def _put_pairing(home: Home, road: RoadAt, bond: Bond) -> None:
-    """Repeat our pairing message, byte for byte, until the next one came."""
+    """Put our pairing message on the road, the same byte for byte, until the next one came."""
     pairing = bonds.pairing_of(home.vault, bond.id)
     if pairing is None or pairing.message_out is None:
         return
     digest, profile = sha256(pairing.message_out), road.carrier.road.profiles[0]
     rows = bundles.handed_of(home.vault, road.row.id, digest)
-    if any(row.name in road.present for row in rows):
+    lying = [road.parcel(row) for row in rows if row.name in road.present]
+    if lying and not pass_due(lying, road.carrier.road.delay_ms, home.clock.now_ms()):
         return
     take_off(home, road, rows)
     name, now = planning.new_name(home), home.clock.now_ms()

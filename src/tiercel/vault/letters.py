@@ -245,6 +245,11 @@ def add_event(vault: Vault, letter: int, at: int, what: str, road: str | None = 
     insert(vault, "events", letter=letter, at=at, what=what, road=road, until=until)
 
 
+def drop_event(vault: Vault, letter: int, what: str, road: str) -> None:
+    """Forget a step over a road, because it happens once more and is recorded then."""
+    vault.run("DELETE FROM events WHERE letter = ? AND what = ? AND road = ?", letter, what, road)
+
+
 def events_of(vault: Vault, letter: int) -> list[LetterEvent]:
     """The way of a letter so far."""
     return select(vault, LetterEvent, "events", "WHERE letter = ? ORDER BY id", letter)

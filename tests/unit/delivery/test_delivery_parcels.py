@@ -37,10 +37,23 @@ def test_what_lay_too_long_comes_off_but_not_on_the_word_of_a_clock_in_doubt(bun
 
 
 def test_a_pass_is_due_when_nothing_lies_there_or_waits_to_be_put() -> None:
-    assert pass_due([])
-    assert pass_due([parcel(here=False), parcel(here=False)])
-    assert not pass_due([parcel(here=False), parcel()])
-    assert not pass_due([parcel(here=False), parcel(here=False, put=False)])
+    assert due()
+    assert due(parcel(here=False), parcel(here=False))
+    assert not due(parcel(here=False), parcel())
+    assert not due(parcel(here=False), parcel(here=False, put=False))
+
+
+def due(*parcels: OnRoad, delay_days: float = 60) -> bool:
+    return pass_due(parcels, int(delay_days * DAY_MS), NOW)
+
+
+def test_a_pass_is_due_when_what_lies_there_was_not_answered_for_longer_than_a_word_takes() -> None:
+    assert not due(parcel(days=29.99)) and due(parcel(days=30)), "capped"
+    assert not due(parcel(days=3.99), delay_days=1) and due(parcel(days=4), delay_days=1)
+    assert not due(parcel(days=40), parcel(days=1)), "some of it was put again since, as asked"
+    assert not due(parcel(days=40, put=False)) and not due(parcel(days=40, here=False, put=False))
+    assert due(parcel(days=40), parcel(days=1, here=False))
+    assert not due(parcel(days=-0.5)) and due(parcel(days=-3650)), "put by a clock that ran ahead"
 
 
 def test_a_letter_is_handed_over_when_the_road_took_all_parcels_of_all_its_bundles() -> None:

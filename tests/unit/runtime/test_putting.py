@@ -11,8 +11,9 @@ from people import Person, ada_and_bo, bonded, exchange
 from post_office import of_letter
 from tiercel.carriers.folder import FolderCarrier
 from tiercel.errors import CarrierError, SealBroken
+from tiercel.limits import DAY_MS
 from tiercel.parcel.box import Kind, seal_symbols
-from tiercel.runtime import bonds, putting, syncing, telling
+from tiercel.runtime import bonds, putting, reading, syncing, telling
 from tiercel.runtime.writing_roads import write_road
 
 
@@ -156,3 +157,62 @@ def test_a_pairing_message_is_put_although_its_last_parcel_does_not_go(
         path.with_name(path.name + ".part").mkdir()
     exchange(bo, ada, rounds=2)
     assert bonds.words(ada.home, "bo").words == bonds.words(bo.home, "ada").words
+
+
+def damage_heads(folder: Path) -> int:
+    """Flip a bit in the first 32 bytes of every parcel."""
+    paths = [path for path in folder.iterdir() if path.is_file()]
+    for n, path in enumerate(paths):
+        data = bytearray(path.read_bytes())
+        data[n % 32] ^= 1
+        path.write_bytes(data)
+    return len(paths)
+
+
+def test_a_letter_whose_parcel_nobody_can_recognise_is_put_again_after_thirty_days(tmp_path: Path) -> None:
+    """Its file lay there, so the writer saw no reason to put it again, and the reader had nothing to ask for."""
+    ada, bo = bonded(tmp_path)
+    enclosed = tmp_path / "plan.bin"
+    enclosed.write_bytes(bytes(range(256)) * 5000)
+    letter = ada.write("one", enclosures=(enclosed,))
+    ada.sync()
+    damage_heads(tmp_path / "post")
+    before = of_letter(ada, letter, tmp_path / "post")
+    ada.clock.advance(days=29)
+    exchange(bo, ada, rounds=2)
+    assert ada.state(letter) == "handed over" and of_letter(ada, letter, tmp_path / "post") == before
+    ada.clock.advance(days=1)
+    ada.sync()
+    after = of_letter(ada, letter, tmp_path / "post")
+    assert len(after) == len(before) and not any(path.exists() for path in before), "in place of what lay there"
+    exchange(bo, ada)
+    assert ada.state(letter) == "arrived"
+
+
+def test_a_pairing_message_nobody_can_recognise_is_put_again_after_thirty_days(tmp_path: Path) -> None:
+    ada, bo = ada_and_bo(tmp_path)
+    bonds.accept(bo.home, bonds.invite(ada.home, "bo", "post"), "ada", "post")
+    bo.sync()
+    assert damage_heads(tmp_path / "post") == 1
+    ada.clock.advance(days=29)
+    exchange(ada, bo)
+    assert bonds.bonds(ada.home)[0].state == "pairing"
+    ada.clock.advance(days=1)
+    exchange(bo, ada)
+    assert bonds.words(ada.home, "bo").words == bonds.words(bo.home, "ada").words
+
+
+def test_handing_over_again_and_again_is_one_step_of_the_way(tmp_path: Path) -> None:
+    """Every lost pass added a row for ever."""
+    ada, _bo = bonded(tmp_path)
+    letter = ada.write("one")
+    for _ in range(5):
+        ada.sync()
+        for path in of_letter(ada, letter, tmp_path / "post"):
+            path.unlink()
+        ada.clock.advance(days=1)
+    events = reading.track(ada.home, letter).events
+    assert [event.what for event in events][-2:] == ["handed over", "handed over again"]
+    assert len(events) == len({event.what for event in events})
+    assert events[-1].at == ada.clock.now_ms() - DAY_MS
+    assert [event.at for event in events] == sorted(event.at for event in events)
