@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tiercel.crypto import same
+from tiercel.crypto import same, sha256
 from tiercel.delivery.passes import wanted_pass
 from tiercel.delivery.states import Event
 from tiercel.errors import MalformedNote, NewerVersion
@@ -13,6 +13,7 @@ from tiercel.sealing.envelope import receipt_proof
 from tiercel.vault import bundles, letters, notes, prekeys
 from tiercel.vault.bonds import Bond
 from tiercel.vault.letters import Letter
+from tiercel.wire import encode_record
 
 from . import arriving, planning, seals, way
 from .home import Home
@@ -104,9 +105,11 @@ def _want(home: Home, bond: Bond, want: Want, road: RoadAt) -> None:
         return  # one answer a visit: a note that comes in many copies must not fill the road
     road.wanted.add(want.bundle_hash)
     planning.drop_vanished(home, road, bundle)
-    layout = layout_of(bundle.length)
-    refs = wanted_pass(layout, bundle.next_index, want.groups)
-    planning.plan_refs(home, road, bundle, refs, max(missing for _group, missing in want.groups))
+    asked = sha256(encode_record(want))
+    if any(handed.want == asked for handed in bundles.handed_of(home.vault, road.row.id, bundle.hash)):
+        return  # what answers it still lies there
+    refs = wanted_pass(layout_of(bundle.length), bundle.next_index, want.groups)
+    planning.plan_refs(home, road, bundle, refs, max(missing for _group, missing in want.groups), asked)
 
 
 def _recall(home: Home, bond: Bond, letter_id: bytes) -> bool:

@@ -60,15 +60,26 @@ def plan_pass(home: Home, road: RoadAt, bundle: BundleOut, layout: Layout) -> No
     plan_refs(home, road, bundle, whole_pass(layout, bundle.next_index), layout.k)
 
 
-def plan_refs(home: Home, road: RoadAt, bundle: BundleOut, refs: Iterable[Ref], used: int) -> None:
-    """Plan parcels for these symbols, in the caller's transaction. ``used`` indices of each group are now spent."""
+def plan_refs(
+    home: Home, road: RoadAt, bundle: BundleOut, refs: Iterable[Ref], used: int, want: bytes | None = None
+) -> None:
+    """Plan parcels for these symbols, in the caller's transaction.
+
+    Args:
+        home: Opened.
+        road: Where they go.
+        bundle: Of which the symbols are.
+        refs: The symbols.
+        used: So many indices of each group are now spent.
+        want: Digest of the want that this answers.
+    """
     profile = profile_for(layout_of(bundle.length), road.carrier.road.profiles)
     now = home.clock.now_ms()
     for batch in in_parcels(refs, layout_of(bundle.length), profile):
         packed = pack_refs(batch)
         bundles.plan(
             home.vault,
-            Handed(road.row.id, new_name(home), bundle.bond, bundle.hash, packed, profile.name, now, 0, None),
+            Handed(road.row.id, new_name(home), bundle.bond, bundle.hash, packed, profile.name, now, 0, None, want),
         )
     bundles.change_out(home.vault, bundle.hash, next_index=(bundle.next_index + used) % GROUP_INDICES)
     letters.change_letter(home.vault, bundle.letter, planned=1)

@@ -39,6 +39,7 @@ class Handed:
     at: int
     put: int
     until: int | None
+    want: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,12 @@ from tiercel.vault import roads
 from tiercel.wire import to_base32
 
 
-def hear(person: Person, note: Note) -> str | None:
-    """Let one person hear a note that the other side might have sealed, unchecked."""
+def hear(person: Person, note: Note, lies_there: bool = False) -> str | None:
+    """Let one person hear a note that the other side might have sealed, unchecked, their own parcels there or not."""
     vault, row = person.home.vault, roads.all_carriers(person.home.vault)[0]
     road = RoadAt(row, person.home.open_carrier(row))
+    if lies_there:
+        road.present = {entry.name for entry in road.carrier.list()}
     with vault.transaction():
         record = msgspec.msgpack.encode(note)
         return hearing.hear(person.home, bond_rows.all_bonds(vault)[0], record, road, superseded=False)
@@ -92,3 +94,18 @@ def test_old_parts_of_an_enclosure_put_back_draw_one_have_an_hour(tmp_path: Path
     assert bo.sync().put == 0, "while the road is watched it waits with all that waits"
     bo.clock.advance(days=1 / 20)
     assert bo.sync().put == 1
+
+
+def test_an_old_want_put_back_is_answered_once_while_the_answer_lies_there(tmp_path: Path) -> None:
+    """Each visit added parcels, though those of the visit before had not been fetched."""
+    ada, _bo = bonded(tmp_path)
+    (tmp_path / "film").write_bytes(ada.entropy.token(3_000_000))
+    ada.write("a film", enclosures=(tmp_path / "film",))
+    ada.sync()
+    [(digest,)] = ada.home.vault.all("SELECT hash FROM bundles_out WHERE kind = 2")
+    lying = []
+    for missing in (5, 5, 5, 4, 5):
+        hear(ada, Note(wants=(Want(digest, ((0, missing),)),)), lies_there=True)
+        ada.sync()
+        lying.append(len(parcels(tmp_path / "post")))
+    assert [after - lying[0] for after in lying] == [0, 0, 0, 1, 1]

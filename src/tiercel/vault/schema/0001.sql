@@ -196,6 +196,7 @@ CREATE TABLE handed (           -- parcels of ours on a road: written before the
     at      INTEGER NOT NULL,
     put     INTEGER NOT NULL DEFAULT 0,
     until   INTEGER,                   -- the carrier's promise to hold, if it gives one
+    want    BLOB,                      -- digest of the want it answers: the same is not answered twice while it lies there
     PRIMARY KEY (carrier, name)
 ) STRICT;
 CREATE INDEX handed_bundle ON handed (bundle, carrier);
