@@ -18,25 +18,17 @@ from typing import Any
 import msgspec
 import pytest
 
+from hostile import Hostile
 from letter_kit import letter
 from processes import ROOT, World, pair, strangers
 from tiercel.crypto import sha256
 from tiercel.letter.record import EnclosureRecord, encode_letter
 from tiercel.limits import BUNDLE_BYTES_MAX, ENCLOSURE_BYTES_MAX, SPOOL_BOND_BYTES_MAX
-from tiercel.parcel import box
-from tiercel.parcel.epochs import ParcelKeys
 from tiercel.parcel.note import Note, Want, encode_note
-from tiercel.parcel.symbols import encode, group_of, layout_of, send_order
-from tiercel.ports import Profile
-from tiercel.runtime import keyring, reading, syncing, writing
+from tiercel.runtime import reading, syncing, writing
 from tiercel.runtime.views import Draft
 from tiercel.sealing import padding
-from tiercel.sealing.envelope import BondKeys, seal_letter
-from tiercel.sealing.prekeys import Gift
-from tiercel.vault import bonds, prekeys
-from tiercel.wire import to_base32
 
-FILE, STICK = Profile("file", 65_536), Profile("stick", 1_048_576)
 LENGTHS = (b"\x7f\xff\xff\xff", b"\x80\x00\x00\x00", b"\xff\xff\xff\xff")
 
 READER = """
@@ -61,66 +53,6 @@ print(json.dumps({
     "notices": sorted({notice for report in reports for notice in report.notices}),
 }))
 """
-
-
-class Hostile:
-    """Ada's keys in the hands of someone who writes parcels by hand."""
-
-    def __init__(self, world: World, seed: int) -> None:
-        self.post, self.rng = world.post, random.Random(seed)
-        with world.home("ada") as home:
-            self.bond = bonds.all_bonds(home.vault)[0]
-            sending = keyring.sending(home.vault, self.bond, home.clock.now_ms())
-            assert sending is not None and self.bond.bond_id and self.bond.auth_root
-            self.keys: ParcelKeys = sending[0]
-            with home.vault.transaction():
-                taken = [prekeys.take_theirs(home.vault, self.bond.id, 0) for _ in range(40)]
-            self.gifts = [Gift(row.pid, row.public, row.token) for row in taken if row is not None]
-        self.names: set[str] = set()
-
-    def put(self, parcel: bytes | bytearray) -> None:
-        name = to_base32(self.rng.randbytes(16))
-        self.names.add(name)
-        (self.post / name).write_bytes(parcel)
-
-    def boxed(self, plain: bytes, profile: Profile = FILE) -> None:
-        """A parcel with any inside."""
-        self.put(box._seal(self.keys, profile, self.rng.randbytes(16), [plain]))
-
-    def note(self, record: bytes) -> None:
-        self.put(box.seal_note(self.keys, FILE, self.rng.randbytes(16), record))
-
-    def bundle(self, data: bytes, kind: box.Kind = box.Kind.LETTER) -> None:
-        """A whole bundle, in as many parcels as it takes."""
-        layout = layout_of(len(data))
-        refs = list(send_order(layout))
-        room = (STICK.size_bytes - 93) // (layout.symbol_bytes + 5)
-        for at in range(0, len(refs), room):
-            some = refs[at : at + room]
-            symbols = [bytes(encode(layout, group_of(layout, data, group), [index])[0]) for group, index in some]
-            self.put(
-                box.seal_symbols(self.keys, STICK, self.rng.randbytes(16), kind, sha256(data), layout, some, symbols)
-            )
-
-    def record(self, record: bytes) -> None:
-        """A letter with any record."""
-        assert self.bond.bond_id and self.bond.auth_root
-        keys, gift = BondKeys(self.bond.bond_id, self.bond.auth_root), self.gifts.pop(0)
-        self.gifts += [gift] if len(self.gifts) == 0 else []  # the last is the last resort: it may be used again
-        self.bundle(seal_letter(keys, self.bond.direction, self.bond.incarnation, gift, record))
-
-    def body(self, monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
-        """A letter with any body: its length need not be that of its record."""
-        with monkeypatch.context() as patch:
-            patch.setattr(padding, "pad_body", lambda record: record)
-            self.record(body)
-
-    def symbol(self, digest: bytes, length: int, group: int = 0, index: int = 0) -> None:
-        """One symbol of an enclosure that will never be whole."""
-        layout = layout_of(length)
-        data = bytes(layout.symbol_bytes)
-        r = self.rng.randbytes(16)
-        self.put(box.seal_symbols(self.keys, FILE, r, box.Kind.ENCLOSURE, digest, layout, [(group, index)], [data]))
 
 
 def with_field(index: int, data: bytes) -> bytes:
@@ -225,7 +157,8 @@ def test_T_BOMB_1_a_hostile_bond_costs_little_and_stops_nothing(
     with world.home("ada") as ada:
         before = [writing.write(ada, Draft("bo", f"before {n}")).id for n in range(3)]
         syncing.sync(ada)
-    hostile = Hostile(world, seed=1)
+    with world.home("ada") as ada:
+        hostile = Hostile(ada, world.post, seed=1)
     bad = attack(hostile, monkeypatch, wanted)
     with world.home("ada") as ada:
         after = [writing.write(ada, Draft("bo", f"after {n}", enclosures=(enclosed,))).id for n in range(2)]
