@@ -29,6 +29,7 @@ RETRANSMIT_DAYS_MAX: Final = 30
 SERVICE_LETTER_DAYS: Final = 7  # at most one service letter in so many days
 RECEIPT_DELAY_MS_MAX: Final = 3_600_000  # under --watch a receipt waits a random part of this
 DUPLICATE_RECEIPT_DAYS: Final = 1  # a duplicate repeats the receipt at most this often
+WANT_AGAIN_DAYS: Final = 7  # what an enclosure lacks is asked for again
 
 # -- prekeys; spec/sealing.md 2 --
 GIFTS_TARGET: Final = 32

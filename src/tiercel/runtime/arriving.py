@@ -63,8 +63,9 @@ def _store(home: Home, bond: Bond, record: LetterRecord) -> Letter:
 
 
 def _store_enclosures(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> None:
+    now = home.clock.now_ms()
     for n, item in enumerate(record.enclosures, 1):
-        row = Enclosure(letter.seq, n, item.name, item.kind, item.size, item.key, item.bundle_hash, None)
+        row = Enclosure(letter.seq, n, item.name, item.kind, item.size, item.key, item.bundle_hash, None, now)
         letters.add_enclosure(home.vault, row)
         here = bundles.in_by_hash(home.vault, bond.id, item.bundle_hash)
         if here is not None and here.standing == "whole" and here.file is not None:

@@ -75,10 +75,10 @@ def _receipt(home: Home, bond: Bond, receipt: Receipt) -> None:
 def _transport(home: Home, bond: Bond, note: Note, road: RoadAt) -> None:
     for bundle_hash in note.haves:
         bundle = bundles.out_by_hash(home.vault, bundle_hash)
-        if bundle is not None and bundle.bond == bond.id:
-            bundles.change_out(home.vault, bundle_hash, peer_has=1)
+        if bundle is not None and bundle.bond == bond.id and bundle.heard_day <= note.day:
+            bundles.change_out(home.vault, bundle_hash, peer_has=1, heard_day=note.day)
     for want in note.wants:
-        _want(home, bond, want, road)
+        _want(home, bond, want, note.day, road)
     for pid in note.expired:
         _expired(home, bond, pid)
 
@@ -97,10 +97,14 @@ def _expired(home: Home, bond: Bond, pid: bytes) -> None:
             bundles.drop_out(home.vault, letter.seq, int(Kind.LETTER))
 
 
-def _want(home: Home, bond: Bond, want: Want, road: RoadAt) -> None:
+def _want(home: Home, bond: Bond, want: Want, day: int, road: RoadAt) -> None:
     bundle = bundles.out_by_hash(home.vault, want.bundle_hash)
-    if bundle is None or bundle.bond != bond.id or bundle.peer_has or not want.groups:
+    if bundle is None or bundle.bond != bond.id or not want.groups:
         return
+    if bundle.peer_has and day <= bundle.heard_day:
+        return  # it came since
+    if bundle.peer_has:
+        bundles.change_out(home.vault, bundle.hash, peer_has=0, heard_day=day)
     if want.bundle_hash in road.wanted:
         return  # one answer a visit: a note that comes in many copies must not fill the road
     road.wanted.add(want.bundle_hash)

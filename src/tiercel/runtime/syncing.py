@@ -9,7 +9,7 @@ from tiercel.errors import CarrierError, CarrierFull, CarrierReadOnly, VaultRoll
 from tiercel.vault import roads, settings
 from tiercel.vault.lock import sync_lock
 
-from . import housekeeping, seals, way
+from . import asking, housekeeping, seals, way
 from .home import Home
 from .opening import try_again
 from .planning import RoadAt
@@ -110,6 +110,7 @@ class _Visit:
     def step(self) -> None:
         housekeeping.expire(self.home)
         housekeeping.repeat_recalls(self.home)
+        asking.ask_again(self.home)
         seals.write_service_letters(self.home)
         seals.seal_waiting(self.home)
         self.notices += way.said_of_lost(self.home)

@@ -24,6 +24,7 @@ class BundleOut:
     made_day: int | None
     next_index: int
     peer_has: int
+    heard_day: int = 0
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ class Enclosure:
     key: bytes = field(repr=False)
     bundle_hash: bytes
     file: str | None
+    asked_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,18 @@ def enclosures_by_hash(vault: Vault, bond: int, bundle_hash: bytes) -> list[Encl
         " (SELECT seq FROM letters WHERE bond = ? AND direction = 'in')"
     )
     return select(vault, Enclosure, "enclosures", where, bundle_hash, bond)
+
+
+def enclosures_overdue(vault: Vault, now_ms: int, after_ms: int) -> list[tuple[int, Enclosure]]:
+    """Enclosures that letters wait for and that were not asked for of late: (bond, enclosure)."""
+    where = "WHERE file IS NULL AND asked_at NOT BETWEEN ? AND ?"
+    waiting = select(vault, Enclosure, "enclosures", where, now_ms - after_ms + 1, now_ms)
+    return [(letter.bond, item) for item in waiting if (letter := letter_at(vault, item.letter)) is not None]
+
+
+def enclosure_asked(vault: Vault, enclosure: Enclosure, now_ms: int) -> None:
+    """Remember when an enclosure was asked for."""
+    update(vault, "enclosures", "letter = ? AND n = ?", (enclosure.letter, enclosure.n), asked_at=now_ms)
 
 
 def enclosure_whole(vault: Vault, enclosure: Enclosure, file: str) -> None:

@@ -340,6 +340,33 @@ def test_an_old_copy_without_a_marker_seals_again_what_it_sealed_to_a_used_key(t
     assert {each.id for each in reading.letters(bo.home)} == {letter, *lost}
 
 
+def test_an_old_copy_asks_for_an_enclosure_that_was_said_to_be_here(tmp_path: Path) -> None:
+    """The writer had heard `have` and never sent it again; the reader wanted only what it gathers."""
+    ada, bo = bonded(tmp_path)
+    bo.home.close()
+    shutil.copytree(bo.folder, tmp_path / "copy")
+    bo.reopen()
+    for name, size in (("leaf", 3000), ("film", 3_000_000)):
+        (tmp_path / name).write_bytes(ada.entropy.token(size))
+    letter = ada.write("two enclosures", enclosures=(tmp_path / "leaf", tmp_path / "film"))
+    for person in (ada, bo, ada):
+        person.sync()
+        for path in parcels(tmp_path / "post"):
+            if path.stat().st_size > 100_000:  # the film does not come yet
+                path.unlink()
+    assert count(ada, "bundles_out WHERE peer_has = 1") == 1
+    put_back(bo, tmp_path / "copy")
+    for _ in range(5):
+        exchange(bo, ada, rounds=1)
+        ada.clock.advance(days=2)
+    exchange(bo, ada)
+    assert ada.state(letter) == "arrived"
+    for n, name in enumerate(("leaf", "film"), 1):
+        (tmp_path / f"for {name}").mkdir()
+        saved, _size = reading.save_enclosure(bo.home, letter, n, tmp_path / f"for {name}")
+        assert saved.read_bytes() == (tmp_path / name).read_bytes()
+
+
 def test_an_old_copy_without_a_marker_offers_a_root_of_another_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,22 @@ def test_old_parts_of_an_enclosure_put_back_draw_one_have_an_hour(tmp_path: Path
     assert bo.sync().put == 1
 
 
+def test_an_old_want_does_not_undo_a_have_of_the_same_day(tmp_path: Path) -> None:
+    ada, _bo = bonded(tmp_path)
+    (tmp_path / "film").write_bytes(ada.entropy.token(3_000_000))
+    ada.write("a film", enclosures=(tmp_path / "film",))
+    ada.sync()
+    [(digest,)] = ada.home.vault.all("SELECT hash FROM bundles_out WHERE kind = 2")
+    want, has = (Want(digest, ((0, 1),)),), []
+    for note in (
+        Note(day=10, wants=want), Note(day=10, haves=(digest,)), Note(day=10, wants=want), Note(day=11, wants=want),
+        Note(day=10, haves=(digest,)), Note(day=11, haves=(digest,)),
+    ):  # fmt: skip
+        hear(ada, note)
+        has += ada.home.vault.all("SELECT peer_has FROM bundles_out WHERE kind = 2")
+    assert has == [(0,), (1,), (1,), (0,), (0,), (1,)]
+
+
 def test_an_old_want_put_back_is_answered_once_while_the_answer_lies_there(tmp_path: Path) -> None:
     """Each visit added parcels, though those of the visit before had not been fetched."""
     ada, _bo = bonded(tmp_path)

@@ -167,9 +167,11 @@ CREATE TABLE enclosures (       -- files sealed into letters; at rest in age STR
     key         BLOB NOT NULL,
     bundle_hash BLOB NOT NULL,
     file        TEXT,                  -- NULL until whole
+    asked_at    INTEGER,               -- in: when all that lacks was last asked for; first, when the letter came
     PRIMARY KEY (letter, n)
 ) STRICT;
 CREATE INDEX enclosures_hash ON enclosures (bundle_hash);
+CREATE INDEX enclosures_waiting ON enclosures (asked_at) WHERE file IS NULL;
 
 CREATE TABLE bundles_out (      -- sealed things under way; gone on receipt, return, recall or expiry
     hash       BLOB PRIMARY KEY,
@@ -182,7 +184,8 @@ CREATE TABLE bundles_out (      -- sealed things under way; gone on receipt, ret
     pid        BLOB,                   -- the prekey it is sealed to, for key-expired notices
     made_day   INTEGER,                -- of that prekey; NULL when it does not age
     next_index INTEGER NOT NULL DEFAULT 0,  -- first symbol index not sent yet, the same for all groups
-    peer_has   INTEGER NOT NULL DEFAULT 0   -- the other side said so: not sent again
+    peer_has   INTEGER NOT NULL DEFAULT 0,  -- the other side said so: not sent again
+    heard_day  INTEGER NOT NULL DEFAULT 0   -- day of the newest note that said so, or asked for it after all
 ) STRICT;
 CREATE INDEX bundles_out_letter ON bundles_out (letter);
 
