@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tiercel.errors import TiercelError
-from tiercel.limits import DAY_MS
 
 if TYPE_CHECKING:
     from tiercel.runtime.views import (
@@ -42,8 +41,15 @@ def time(instant_ms: int | None) -> str | None:
 
 
 def day(number: int | None) -> str | None:
-    """A whole UTC day since 1970 as scripts see it, such as ``2030-01-01``."""
-    return (time(number * DAY_MS) or "")[:10] or None if number is not None else None
+    """A whole UTC day since 1970 as scripts see it, such as ``2030-01-01``; None also outside the calendar's years."""
+    from datetime import date, timedelta
+
+    if number is None:
+        return None
+    try:
+        return (date(1970, 1, 1) + timedelta(days=number)).isoformat()
+    except OverflowError:
+        return None
 
 
 def vault(folder: Path, **more: object) -> Shape:
