@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from tiercel.delivery.states import UNDER_WAY, Event, State
-from tiercel.errors import DiskFull, LimitError, NotBonded, StateForbids, TiercelError, UsageError
+from tiercel.errors import DiskFull, LimitError, NotBonded, StateForbids, UsageError
 from tiercel.letter.record import FIRST_PREVIOUS, id_chain
 from tiercel.limits import (
     DAY_MS,
@@ -51,6 +51,7 @@ def write(home: Home, draft: Draft, send: bool = True, progress: Progress = no_p
     check_text(draft.text)
     bond = home.bond(draft.bond)
     enclosed = _seal_enclosures(home, draft.enclosures, progress)
+    stored = False
     try:
         with home.vault.transaction():
             letter = _store(home, bond, draft, reply_to, enclosed)
@@ -58,8 +59,10 @@ def write(home: Home, draft: Draft, send: bool = True, progress: Progress = no_p
             ready = state == "bonded"
             if send and ready:
                 _accept(home, letter)
-    except TiercelError:
-        _remove(home, enclosed)
+            stored = True
+    except BaseException:
+        if not stored:  # else the commit failed, and may be there all the same: what is orphaned is swept after a day
+            _remove(home, enclosed)
         raise
     if send and not ready:
         raise _not_bonded(bond, state, f"your letter is kept as draft {to_base32(letter.id)}")
