@@ -33,48 +33,61 @@ def letters(views: Sequence[LetterView], *, one_bond: bool) -> list[str]:
 
 def row(view: LetterView, *, one_bond: bool) -> tuple[str, ...]:
     """One letter of the list."""
-    marks = ("! " if view.urgent else "") + (output.plain(view.subject) if view.subject else "(no subject)")
+    marks = ("! " if view.urgent else "") + about(view)
     more = f"  [{view.enclosures} enclosed]" if view.enclosures else ""
     return (
         view.id[:8],
         date(view.written_at),
         ARROWS.get(view.direction, " "),
         *(() if one_bond else (output.plain(view.bond),)),
-        output.state(view.state),
+        standing(view),
         marks + more,
     )
 
 
+def about(view: LetterView) -> str:
+    """The subject, or why there is none."""
+    if view.closed and view.not_before_day is not None:
+        return f"(not before {shapes.day(view.not_before_day)})"
+    return output.plain(view.subject) if view.subject else "(no subject)"
+
+
+def standing(view: LetterView) -> str:
+    """The state, and whether enclosures of what came are still missing."""
+    coming = view.direction == "in" and view.arrived_at is None
+    return output.state(view.state) + (", enclosures still coming" if coming else "")
+
+
 def letter(view: OpenLetterView) -> Iterator[str]:
     """A letter as one would hold it: who and when, place and date to the right, the text, what is enclosed."""
-    about = view.letter
-    side = "To" if about.direction == "out" else "From"
-    yield output.strong(f"{side} {output.plain(about.bond)}")
-    yield "  ".join((*heading(view), *wishes(about)))
+    one = view.letter
+    side = "To" if one.direction == "out" else "From"
+    yield output.strong(f"{side} {output.plain(one.bond)}")
+    yield "  ".join((*heading(view), *wishes(one)))
     yield ""
     place = ", ".join(output.plain(text) for text in (view.place, view.dated) if text)
     if place:
         yield " " * max(0, min(PAGE_COLUMNS, columns() or PAGE_COLUMNS) - output.width(place)) + place
         yield ""
-    if about.subject:
-        yield output.strong(output.plain(about.subject))
+    if one.subject:
+        yield output.strong(output.plain(one.subject))
         yield ""
     yield body(view.body) if view.burnt_at is None else f"(burnt here on {date(view.burnt_at)}: bond retention)"
     if view.enclosures:
         yield ""
         yield "Enclosed:"
         yield from enclosures(view.enclosures)
-        yield f"Save one: tiercel enclosure save {about.id[:8]} 1 --to DIR"
+        yield f"Save one: tiercel enclosure save {one.id[:8]} 1 --to DIR"
 
 
 def heading(view: OpenLetterView) -> Iterator[str]:
     """The line about a letter: id, state and days."""
-    about = view.letter
-    yield about.id[:8]
-    yield output.state(about.state)
-    yield f"written {date(about.written_at)}"
-    if about.arrived_at is not None:
-        yield f"arrived {date(about.arrived_at)}"
+    one = view.letter
+    yield one.id[:8]
+    yield standing(one)
+    yield f"written {date(one.written_at)}"
+    if one.arrived_at is not None:
+        yield f"arrived {date(one.arrived_at)}"
     if view.reply_to:
         yield f"answers {output.plain(view.reply_to[:8])}"
 

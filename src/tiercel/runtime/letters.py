@@ -52,16 +52,18 @@ def view(home: Home, letter: Letter) -> LetterView:
 def views(home: Home, summaries: list[Summary]) -> list[LetterView]:
     """Letters as they stand in a list."""
     names = {bond.id: bond.name for bond in bonds.all_bonds(home.vault)}
-    return [_view(letter, names[letter.bond]) for letter in summaries]
+    today = home.clock.now_ms() // DAY_MS
+    return [_view(letter, names[letter.bond], today) for letter in summaries]
 
 
-def _view(letter: Summary, bond: str) -> LetterView:
+def _view(letter: Summary, bond: str, today: int) -> LetterView:
+    closed = letter.direction == "in" and letter.not_before_day is not None and letter.not_before_day > today
     return LetterView(
         id=to_base32(letter.id),
         bond=bond,
         direction=letter.direction,
         state=letter.state,
-        subject=letter.subject,
+        subject=None if closed else letter.subject,
         written_at=letter.written_at,
         arrived_at=letter.arrived_at,
         read_at=letter.read_at,
@@ -71,4 +73,5 @@ def _view(letter: Summary, bond: str) -> LetterView:
         deadline_at=None if letter.deadline_day is None else (letter.deadline_day + 1) * DAY_MS,
         deadline_day=letter.deadline_day,
         not_before_day=letter.not_before_day,
+        closed=closed,
     )

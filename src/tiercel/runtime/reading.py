@@ -94,23 +94,24 @@ def save_enclosure(
 ) -> tuple[Path, int]:
     """Open an enclosure into a folder under a safe name that is free there; give back the path and its size.
 
+    The letter counts as shown from then on, as if it had been peeked at: a recall is answered `kept`.
     Every chunk is verified into a hidden temporary file first; only a whole enclosure gets its name.
 
     Raises:
         NameUnknown: The letter has no such enclosure.
         NotWhole: It has not come whole.
+        NotBefore: The writer asked that the letter be opened on a later day.
         EnclosureDamaged: Its stored file fails its check; nothing was saved.
         UsageError: The folder is not there, or cannot be written.
         DiskFull: No room there.
     """
-    letter = find(home, letter_id)
-    item = next((each for each in rows.enclosures_of(home.vault, letter.seq) if each.n == n), None)
-    if item is None:
-        raise NameUnknown(f"This letter has no enclosure {n}.", remedy="`tiercel read` lists them.")
-    if item.file is None:
-        raise NotWhole()
     if not folder.is_dir():
         raise UsageError(f"The folder {folder} is not there; nothing was saved.")
+    with home.vault.transaction():
+        letter = find(home, letter_id)
+        item = _enclosure(home, letter, n)
+        if letter.direction == "in":
+            _mark_shown(home, letter, peek=True, receipt=False)  # first: a recall may come while it is opened
     part = folder / f".{to_base32(home.entropy.token(10))}.part"
     try:
         _open_into(home, item, part, progress)
@@ -120,6 +121,15 @@ def save_enclosure(
         raise (DiskFull(said) if error.errno in _FULL else UsageError(said)) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _enclosure(home: Home, letter: Letter, n: int) -> Enclosure:
+    item = next((each for each in rows.enclosures_of(home.vault, letter.seq) if each.n == n), None)
+    if item is None:
+        raise NameUnknown(f"This letter has no enclosure {n}.", remedy="`tiercel read` lists them.")
+    if item.file is None:
+        raise NotWhole()
+    return item
 
 
 def _open_into(home: Home, item: Enclosure, part: Path, progress: Progress) -> None:
@@ -208,6 +218,10 @@ def _next(letter: Letter, bond_state: str) -> str:
 
 
 def search(home: Home, words: str, bond: str | None = None) -> list[LetterView]:
-    """Letters that hold every word in text, subject, place or enclosure names, newest first."""
+    """Letters that hold every word in text, subject, place or enclosure names, newest first.
+
+    One that is not to be opened yet is not found: a hit would tell what is in it.
+    """
     chosen = None if bond is None else home.bond(bond).id
-    return views(home, rows.search_letters(home.vault, words, chosen, SEARCH_LIMIT))
+    today = home.clock.now_ms() // DAY_MS
+    return views(home, rows.search_letters(home.vault, words, chosen, today, SEARCH_LIMIT))

@@ -100,6 +100,7 @@ class LetterView:
     """A letter in a list. ``direction`` out or in; ``number`` per direction, None for drafts.
 
     ``deadline_day`` is the last day it is sent on, ``deadline_at`` the instant after; whole UTC days since 1970.
+    ``closed``: its writer asked that it not be opened yet, so that its subject is not told either.
     """
 
     id: str
@@ -116,6 +117,7 @@ class LetterView:
     deadline_at: int | None = None
     deadline_day: int | None = None
     not_before_day: int | None = None
+    closed: bool = False
 
 
 @dataclass(frozen=True)

@@ -280,13 +280,14 @@ def index_letter(vault: Vault, letter: Letter) -> None:
     )  # fmt: skip
 
 
-def search_letters(vault: Vault, words: str, bond: int | None, limit: int) -> list[Summary]:
-    """Letters that hold every word (a last word may be a beginning), newest first."""
+def search_letters(vault: Vault, words: str, bond: int | None, today: int, limit: int) -> list[Summary]:
+    """Letters that may be opened today and hold every word (a last word may be a beginning), newest first."""
     terms = ['"' + word.replace('"', '""') + '"' for word in words.split()]
     if not terms:
         return []
     query = " AND ".join(terms) + " *"
     # The index is walked from its newest letter, and no further than the limit: a word of every letter costs no more.
     where = f"""FROM letters_fts CROSS JOIN letters ON seq = letters_fts.rowid
-        WHERE letters_fts MATCH ? AND bond = ifnull(?, bond) AND {_SHOWN} ORDER BY letters_fts.rowid DESC LIMIT ?"""
-    return _summaries(vault, where, query, bond, limit)
+        WHERE letters_fts MATCH ? AND bond = ifnull(?, bond) AND {_SHOWN}
+        AND (direction = 'out' OR ifnull(not_before_day, 0) <= ?) ORDER BY letters_fts.rowid DESC LIMIT ?"""
+    return _summaries(vault, where, query, bond, today, limit)

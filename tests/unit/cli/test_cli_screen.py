@@ -18,7 +18,14 @@ EVIL = "a\x1b]0;owned\x07\x9b2J\u202etxt.exe\u2066\r\x00\udc80"
 
 def test_list_is_aligned(stage: Stage) -> None:
     other = replace(
-        LETTER, id="zz" + ID[2:], bond="Žofie", direction="in", state="handed_over", subject=None, enclosures=0
+        LETTER,
+        id="zz" + ID[2:],
+        bond="Žofie",
+        direction="in",
+        state="handed_over",
+        subject=None,
+        enclosures=0,
+        arrived_at=LETTER.written_at,
     )
     stage.answers["reading.letters"] = [LETTER, other]
     assert stage.run("list").text.splitlines() == [
@@ -28,6 +35,22 @@ def test_list_is_aligned(stage: Stage) -> None:
     assert "Žofie" not in stage.run("list", "Žofie").text
     stage.answers["reading.letters"] = []
     assert stage.run("list").text == "No letters yet.\n"
+
+
+def test_a_letter_whose_enclosures_are_still_coming_is_not_called_arrived_and_no_more(stage: Stage) -> None:
+    coming = replace(LETTER, direction="in", state="arrived", arrived_at=None)
+    stage.answers["reading.letters"] = [coming]
+    assert "arrived, enclosures still coming  Hi" in stage.run("list").text
+    stage.answers["reading.read"] = replace(OPEN, letter=replace(coming, state="read"))
+    assert "read, enclosures still coming  written" in stage.run("read", "3jkq").text
+    stage.answers["reading.letters"] = [replace(coming, arrived_at=LETTER.written_at)]
+    assert "coming" not in stage.run("list").text
+
+
+def test_a_letter_that_may_not_be_opened_yet_says_from_when(stage: Stage) -> None:
+    closed = replace(LETTER, direction="in", subject=None, closed=True, not_before_day=20_000)
+    stage.answers["reading.letters"] = [closed]
+    assert "(not before 2024-10-04)" in stage.run("list").text
 
 
 def test_a_letter_is_shown_like_a_page(stage: Stage) -> None:
