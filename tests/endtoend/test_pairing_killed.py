@@ -93,7 +93,7 @@ def test_killed_at_every_commit_of_the_pairing(strangers: World, children: Child
 
 
 def test_invite_and_accept_killed_at_every_commit(strangers: World, children: Children, tmp_path: Path) -> None:
-    """An invitation that was never printed can be refused and made again, under the same name."""
+    """An invitation that was never printed is printed when it is asked for again."""
     for at, when in itertools.product((1, 2, 3), ("before", "after")):
         world = strangers.copy(tmp_path / f"{at}{when}")
         words = ["bond", "invite", "bo", "--via", "post"]
@@ -102,9 +102,6 @@ def test_invite_and_accept_killed_at_every_commit(strangers: World, children: Ch
             assert not ran.out
             listed = children.run(world, "ada", "bond", "list").value()
             assert [(each["name"], each["state"]) for each in listed] in ([], [("bo", "pairing")])
-            if listed:
-                assert children.run(world, "ada", *words).error(2)["kind"] == "name_taken"
-                assert children.run(world, "ada", "bond", "refuse", "bo").value()["state"] == "refused"
             ran = children.run(world, "ada", *words)
         invitation = ran.value()["invitation"]
         words = ["bond", "accept", invitation, "--name", "ada", "--via", "post"]

@@ -10,7 +10,7 @@ from tiercel.bond.pairing import accept as accept_invitation
 from tiercel.bond.pairing import invite as make_invitation
 from tiercel.delivery.states import Event
 from tiercel.errors import NameTaken, StateForbids, TwoAnswers, UsageError, WordsNotReady
-from tiercel.limits import DAY_MS, ID_BYTES
+from tiercel.limits import DAY_MS, ID_BYTES, PREKEY_KEPT_DAYS
 from tiercel.parcel.epochs import epoch_of
 from tiercel.vault import bonds as rows
 from tiercel.vault import letters, roads
@@ -50,11 +50,11 @@ def invite(home: Home, name: str, via: str) -> str:
 
 
 def _invitation_again(home: Home, name: str, carrier: int) -> str | None:
+    bond = rows.bond_named(home.vault, same_name(name))
+    pairing = None if bond is None else rows.pairing_of(home.vault, bond.id)
+    if bond is None or pairing is None or pairing.stage != "inviting" or bond.state != "pairing":
+        return None
     with home.vault.transaction():
-        bond = rows.bond_named(home.vault, same_name(name))
-        pairing = None if bond is None else rows.pairing_of(home.vault, bond.id)
-        if bond is None or pairing is None or pairing.stage != "inviting" or bond.state != "pairing":
-            return None
         roads.join(home.vault, bond.id, carrier)
     return encode_invitation(Inviting.from_bytes(pairing.state).invitation(pairing.road_secret))
 
@@ -232,6 +232,27 @@ def _end(home: Home, bond: Bond) -> None:
     rows.drop_pairing(home.vault, bond.id)
     hold_open_letters(home, bond)
     way.service_letter(home, bond, letters.END)
+
+
+def forget_ended(home: Home) -> None:
+    """Delete the keys of bonds whose end the other side knows of, or that ended so long ago that it never will.
+
+    Whoever was told of the end keeps them for that long: the end may come again, and is acknowledged again.
+    """
+    for bond in rows.all_bonds(home.vault):
+        if bond.state == "ended" and bond.auth_root is not None and _is_over(home, bond):
+            with home.vault.transaction():
+                for letter in way.open_letters(home, bond.id):
+                    way.stop_sending(home, letter)
+                rows.forget_keys(home.vault, bond.id)
+
+
+def _is_over(home: Home, bond: Bond) -> bool:
+    ends = letters.letters_where(home.vault, "bond = ? AND kind = ?", bond.id, letters.END)
+    if any(letter.direction == "out" and letter.arrived_at is not None for letter in ends):
+        return not home.vault.one("SELECT 1 FROM notes_due WHERE bond = ? LIMIT 1", bond.id)
+    before = home.clock.now_ms() - PREKEY_KEPT_DAYS * DAY_MS
+    return not home.clock_doubtful and all((letter.arrived_at or letter.written_at or 0) < before for letter in ends)
 
 
 def open_letters(home: Home, name: str) -> int:

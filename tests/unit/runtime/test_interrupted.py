@@ -171,9 +171,10 @@ def test_whoever_refuses_may_invite_the_same_person_anew(tmp_path: Path) -> None
     """A warning told people to refuse and invite anew, and the refused bond then held the name."""
     ada, bo = ada_and_bo(tmp_path)
     for _ in range(3):
-        bonds.invite(ada.home, "bo", "post")
+        line = bonds.invite(ada.home, "bo", "post")
+        assert bonds.invite(ada.home, "bo", "post") == line
         with pytest.raises(NameTaken):
-            bonds.invite(ada.home, "bo", "post")
+            bonds.accept(ada.home, bonds.invite(bo.home, "other", "post"), "bo", "post")
         bonds.refuse(ada.home, "bo")
     bonds.accept(bo.home, bonds.invite(ada.home, "bo", "post"), "ada", "post")
     assert [(view.name, view.state) for view in bonds.bonds(ada.home)] == [
