@@ -76,6 +76,12 @@ GROUP_SYMBOLS_MAX: Final = 128
 GROUP_INDICES: Final = 256
 BUNDLE_BYTES_MAX: Final = (1 << 40) + (1 << 36)
 NOTE_ITEMS_MAX: Final = 1024
+GATHERED_BYTES_MAX: Final = 1 << 24  # a letter's bundle: twice the largest body
+PARTIAL_BUNDLES_MAX: Final = (
+    4  # of the longest, not whole yet: the room for letters of a bond, and for pairing messages
+)
+SPOOL_BOND_BYTES_MAX: Final = 1 << 36  # unclaimed enclosures of one bond
+SPOOL_FREE_PARTS: Final = 2  # what a bond still brings of enclosures is at most the free disk divided by this
 
 # -- enclosures at rest and on the way; spec/sealing.md 5 --
 STREAM_CHUNK_BYTES: Final = 64 * 1024
@@ -90,7 +96,6 @@ PAIRING_MESSAGE_BYTES_MAX: Final = 4096
 # -- the folder; spec/parcel.md 6 --
 FOLDER_KEEP_DAYS: Final = 60
 FOLDER_FILES_MAX: Final = 1_000_000  # entries looked at in one visit
-SPOOL_BOND_BYTES_MAX: Final = 1 << 36  # unclaimed enclosures of one bond
 
 # -- the vault; spec/vault.md --
 ARGON2_MEMORY_KIB: Final = 64 * 1024

@@ -84,10 +84,12 @@ def test_any_loss_up_to_parity_is_made_good(length: int, profile: Any, repair: i
             growing.add(parcel)
             for ref in parcel.refs:
                 tally.add(*ref)
-    assert growing.missing() == tally.missing() == [(last[0], 1)]
+    assert growing.missing() == [(last[0], 1)]
+    assert not tally.is_whole() and tally.needs(*last)
     assert growing.whole() is None
     growing.add(bundle_parcel(bundle, profile, [last], rng))
     assert growing.whole() == bundle.data
+    assert tally.add(*last) and tally.is_whole()
 
 
 def bundle_parcel(bundle: Bundle, profile: Any, refs: list[tuple[int, int]], rng: Random) -> Symbols:

@@ -1,4 +1,4 @@
-"""Collecting a bundle: in memory while it is small, as a bitmap of what a spool file holds while it is not.
+"""Collecting a bundle: in memory while it is small, as bits of what a spool file holds while it is not.
 
 Only parcels that agree on kind, length and hash of the bundle are put together, and the hash decides in the end:
 whichever k symbols came first, a bundle is the one its hash names or it is refused.
@@ -6,20 +6,18 @@ whichever k symbols came first, a bundle is the one its hash names or it is refu
 
 from __future__ import annotations
 
-import re
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 from tiercel.crypto import sha256
 from tiercel.errors import Damaged, LimitError, MalformedParcel
-from tiercel.limits import GROUP_INDICES
+from tiercel.limits import GATHERED_BYTES_MAX, GROUP_INDICES
 
 from .box import Kind, Symbols
 from .symbols import Layout, decode_group, layout_of
 
-GATHERING_BYTES_MAX: Final = 16 * 1024 * 1024  # twice the largest body of a letter; what is longer is spooled to disk
 GROUP_BITS_BYTES: Final = GROUP_INDICES // 8
-_NOT_EMPTY: Final = re.compile(rb"[^\0]")
 
 
 class Gathering:
@@ -34,7 +32,7 @@ class Gathering:
         """
         self.kind, self.bundle_hash, self.bundle_len = kind, bundle_hash, bundle_len
         self.layout = layout_of(bundle_len)
-        if bundle_len > GATHERING_BYTES_MAX:
+        if bundle_len > GATHERED_BYTES_MAX:
             raise LimitError()
         self._groups: dict[int, dict[int, bytes]] = {}
 
@@ -56,9 +54,7 @@ class Gathering:
 
     def missing(self) -> list[tuple[int, int]]:
         """Each group that is not whole, and how many symbols it needs: the content of a ``want``."""
-        k = self.layout.k
-        short = ((group, k - len(self._groups.get(group, ()))) for group in range(self.layout.groups))
-        return [(group, count) for group, count in short if count]
+        return list(lacking(self.layout, ((group, len(self._groups[group])) for group in sorted(self._groups))))
 
     def whole(self) -> bytes | None:
         """The bundle, or None while symbols are missing.
@@ -76,76 +72,78 @@ class Gathering:
 
 
 class Tally:
-    """Which symbols of a bundle are held elsewhere: 256 bits a group, index i at bit i % 8 of byte i // 8."""
+    """Which symbols of a bundle are held elsewhere: 256 bits a group, index i at bit i % 8 of byte i // 8.
 
-    def __init__(self, layout: Layout, bits: bytes | bytearray | memoryview | None = None) -> None:
-        """Begin empty, or from the bitmap that :meth:`to_bytes` gave.
+    In memory are only the groups that were touched since :meth:`settle`, so that a bundle of a tebibyte costs what
+    came of it. No group takes more symbols than it needs.
+    """
 
-        Raises:
-            ValueError: The bitmap is not 32 bytes a group.
+    def __init__(
+        self, layout: Layout, held: int = 0, load: Callable[[int], bytes | None] = lambda _group: None
+    ) -> None:
+        """Go on with what was noted.
+
+        Args:
+            layout: Of the bundle.
+            held: How many symbols were noted, in all groups.
+            load: Gives the noted bits of one group, 32 bytes, or None if it has none.
         """
-        self.layout = layout
-        size = layout.groups * GROUP_BITS_BYTES
-        self._bits = bytearray(size) if bits is None else bytearray(bits)
-        if len(self._bits) != size:
-            raise ValueError("a tally has 32 bytes a group")
-        self._counts = bytearray(layout.groups)  # held of each group, not counted beyond k, which fits in a byte
-        self._short_groups = layout.groups
-        if bits is not None:
-            self._count()
+        self.layout, self.held = layout, held
+        self._load = load
+        self._groups: dict[int, int] = {}
+        self._changed: set[int] = set()
 
-    @classmethod
-    def from_bytes(cls, layout: Layout, bits: bytes | bytearray | memoryview) -> Tally:
-        """Undo :meth:`to_bytes`."""
-        return cls(layout, bits)
-
-    def to_bytes(self) -> bytes:
-        """The bitmap: 32 bytes a group."""
-        return bytes(self._bits)
+    def needs(self, group: int, index: int) -> bool:
+        """Whether a symbol is not held and its group still lacks some."""
+        bits = self._bits(group, index)
+        return not bits >> index & 1 and bits.bit_count() < self.layout.k
 
     def add(self, group: int, index: int) -> bool:
-        """Note a symbol as held; False when it was already."""
-        at, bit = self._place(group, index)
-        if self._bits[at] & bit:
+        """Note a symbol as held; False when it is not needed."""
+        if not self.needs(group, index):
             return False
-        self._bits[at] |= bit
-        if self._counts[group] < self.layout.k:
-            self._counts[group] += 1
-            self._short_groups -= self._counts[group] == self.layout.k
+        self._groups[group] |= 1 << index
+        self._changed.add(group)
+        self.held += 1
         return True
 
-    def has(self, group: int, index: int) -> bool:
-        """Whether a symbol is held."""
-        at, bit = self._place(group, index)
-        return bool(self._bits[at] & bit)
+    def changed(self) -> dict[int, bytes]:
+        """The bits of each group that took symbols since :meth:`settle`: what is to be noted."""
+        return {group: self._groups[group].to_bytes(GROUP_BITS_BYTES, "little") for group in sorted(self._changed)}
 
-    def held(self, group: int) -> list[int]:
-        """The indices held of one group, ascending: what its decoder may use."""
-        return [index for index in range(GROUP_INDICES) if self.has(group, index)]
-
-    def missing(self, most: int | None = None) -> list[tuple[int, int]]:
-        """Each group that cannot be decoded yet, and how many symbols it needs; the first ``most`` of them."""
-        k = self.layout.k
-        return list(islice(((group, k - count) for group, count in enumerate(self._counts) if count < k), most))
-
-    def is_short(self, group: int) -> bool:
-        """Whether a group still needs symbols."""
-        return self._counts[group] < self.layout.k
+    def settle(self) -> None:
+        """What changed is noted: let it go."""
+        self._groups.clear()
+        self._changed.clear()
 
     def is_whole(self) -> bool:
         """Whether every group can be decoded."""
-        return not self._short_groups
+        return self.held == self.layout.groups * self.layout.k
 
-    def _place(self, group: int, index: int) -> tuple[int, int]:
+    def _bits(self, group: int, index: int) -> int:
         if not (0 <= group < self.layout.groups and 0 <= index < GROUP_INDICES):
             raise ValueError("no such symbol")
-        return group * GROUP_BITS_BYTES + (index >> 3), 1 << (index & 7)
+        if group not in self._groups:
+            self._groups[group] = int.from_bytes(self._load(group) or b"", "little")
+        return self._groups[group]
 
-    def _count(self) -> None:
-        k, size = self.layout.k, GROUP_BITS_BYTES
-        at = 0
-        while some := _NOT_EMPTY.search(self._bits, at):  # a claim of a tebibyte may hold one symbol
-            group = some.start() // size
-            at = (group + 1) * size
-            self._counts[group] = min(k, int.from_bytes(self._bits[group * size : at], "little").bit_count())
-        self._short_groups -= self._counts.count(k)
+
+def indices_in(bits: bytes) -> list[int]:
+    """The indices of the symbols that the bits of a group name, ascending."""
+    number = int.from_bytes(bits, "little")
+    return [index for index in range(GROUP_INDICES) if number >> index & 1]
+
+
+def lacking(layout: Layout, counts: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Each group that is not whole, and how many symbols it needs: the content of a ``want``.
+
+    Args:
+        layout: Of the bundle.
+        counts: Groups of which something is held, ascending, and how many symbols; read only as far as is asked for.
+    """
+    expected = 0
+    for group, count in chain(counts, [(layout.groups, 0)]):
+        yield from ((untouched, layout.k) for untouched in range(expected, group))
+        if group < layout.groups and count < layout.k:
+            yield group, layout.k - count
+        expected = group + 1

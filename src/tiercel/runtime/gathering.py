@@ -3,19 +3,32 @@
 A letter's symbols and what follows from them are one transaction. An enclosure's symbols are written to its file as
 they come; every few megabytes the file is made durable and one transaction notes what it holds, and only then are
 those parcels taken off their road. A crash costs at most the parcels since the last note, which are still there.
+
+Source symbols lie in the file where the bundle has them, repair symbols behind its end, each at a place of its own:
+no byte that was noted is ever overwritten by another, so that decoding can be cut off and begun again.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+import shutil
+from collections.abc import Iterable
+from functools import partial
+from itertools import islice
 
 from tiercel.crypto import sha256_stream
 from tiercel.errors import Damaged, LimitError, MalformedParcel
-from tiercel.limits import SPOOL_BOND_BYTES_MAX
+from tiercel.limits import (
+    GATHERED_BYTES_MAX,
+    GROUP_INDICES,
+    PAIRING_MESSAGE_BYTES_MAX,
+    PARTIAL_BUNDLES_MAX,
+    SPOOL_BOND_BYTES_MAX,
+    SPOOL_FREE_PARTS,
+)
 from tiercel.parcel.box import Kind, Symbols
-from tiercel.parcel.gather import GATHERING_BYTES_MAX, Gathering, Tally
-from tiercel.parcel.symbols import Layout, decode_group, group_span, layout_of
+from tiercel.parcel.gather import Gathering, Tally, indices_in, lacking
+from tiercel.parcel.symbols import decode_group, group_span, layout_of
 from tiercel.vault import bundles, letters
 from tiercel.vault.bonds import Bond
 from tiercel.vault.border import files as converted
@@ -26,39 +39,56 @@ from .home import Home
 from .working import SyncedFile
 
 _HASH_CHUNK_BYTES = 1 << 20
+_LONGEST = {Kind.LETTER: GATHERED_BYTES_MAX, Kind.PAIRING: PAIRING_MESSAGE_BYTES_MAX}
 
 
 def gather_small(home: Home, bond: Bond, symbols: Symbols) -> bytes | None:
     """Add symbols of a letter or pairing message, in the caller's transaction; give the bundle once it is whole.
 
-    Returns None as well for a bundle that was whole before: see :func:`standing`.
+    Returns None as well for a bundle that was whole before.
 
     Raises:
         Damaged: All symbols are there and their hash is another; the gathering begins anew.
+        MalformedParcel: Longer than any of its kind, or it does not agree with what came before.
     """
+    if symbols.bundle_len > _LONGEST[symbols.kind]:
+        raise MalformedParcel("none of its kind is that long")
     here = bundles.in_by_hash(home.vault, bond.id, symbols.bundle_hash)
-    if symbols.bundle_len > GATHERING_BYTES_MAX:
-        raise MalformedParcel("no letter is that long")
     _check_agrees(here or _begin(home, bond, symbols, None), symbols)
     collected = Gathering(symbols.kind, symbols.bundle_hash, symbols.bundle_len)
-    kept = bundles.symbols_of(home.vault, bond.id, symbols.bundle_hash)
-    for group, index, data in kept:
+    for group, index, data in bundles.symbols_of(home.vault, bond.id, symbols.bundle_hash):
         collected.add(_one(symbols, group, index, data))
     short = {group for group, _count in collected.missing()}
-    collected.add(symbols)
+    fresh = collected.add(symbols)
     try:
         whole = collected.whole()
     except Damaged:
         bundles.drop_symbols(home.vault, bond.id, symbols.bundle_hash)
         raise
-    if whole is None:
-        for group, index, view in symbols:
-            if group in short:  # never more than a bundle needs and one parcel
-                bundles.add_symbol(home.vault, bond.id, symbols.bundle_hash, group, index, bytes(view))
-        return None
-    bundles.drop_symbols(home.vault, bond.id, symbols.bundle_hash)
-    bundles.change_in(home.vault, bond.id, symbols.bundle_hash, standing="spent")
+    if whole is not None:
+        bundles.drop_symbols(home.vault, bond.id, symbols.bundle_hash)
+        bundles.change_in(home.vault, bond.id, symbols.bundle_hash, standing="spent")
+    elif fresh:
+        _keep(home, bond, symbols, short)
     return whole
+
+
+def _keep(home: Home, bond: Bond, symbols: Symbols, short: set[int]) -> None:
+    """Keep symbols of groups that were short: never more than a bundle needs and one parcel."""
+    for group, index, view in symbols:
+        if group in short:
+            bundles.add_symbol(home.vault, bond.id, symbols.bundle_hash, group, index, bytes(view))
+    bundles.change_in(home.vault, bond.id, symbols.bundle_hash, asked=0)
+    _drop_oldest(home, bond, symbols.kind)
+
+
+def _drop_oldest(home: Home, bond: Bond, kind: Kind) -> None:
+    """Bundles that are not whole share a small room: whoever begins many and ends none pushes out its own."""
+    room = PARTIAL_BUNDLES_MAX * _LONGEST[kind]
+    for row in bundles.gathering(home.vault, bond.id, kind):
+        room -= row.length
+        if room < 0:
+            bundles.forget_in(home.vault, bond.id, row.hash)
 
 
 def _check_agrees(row: BundleIn, symbols: Symbols) -> None:
@@ -72,10 +102,8 @@ def _one(like: Symbols, group: int, index: int, data: bytes) -> Symbols:
 
 
 def _begin(home: Home, bond: Bond, symbols: Symbols, file: str | None) -> BundleIn:
-    begun = BundleIn(
-        symbols.bundle_hash, bond.id, int(symbols.kind), symbols.bundle_len, "gathering", None, file, None,
-        home.clock.now_ms(), None,
-    )  # fmt: skip
+    now, kind = home.clock.now_ms(), int(symbols.kind)
+    begun = BundleIn(symbols.bundle_hash, bond.id, kind, symbols.bundle_len, "gathering", file, None, now)
     bundles.add_in(home.vault, begun)
     return begun
 
@@ -87,27 +115,26 @@ class EnclosureSpool:
         """Begin or go on; the file is sparse until symbols come.
 
         Raises:
-            LimitError: More unclaimed bytes than one bond may have here.
+            LimitError: It has no room here, or more unclaimed bytes came than one bond may have.
             DiskFull, VaultError: The file could not be made.
         """
         self.home, self.bond = home, bond
         here = bundles.in_by_hash(home.vault, bond.id, symbols.bundle_hash)
         if here is None:
-            _check_quota(home, bond, symbols)
+            _check_room(home, bond, symbols)
             with home.vault.transaction():
                 here = _begin(home, bond, symbols, new_name(home.entropy))
-        self.row = replace(here, tally=None)  # held once, below
+        self.row = here
         self.layout = layout_of(here.length)
-        self.tally = Tally(self.layout, here.tally)
+        self.tally = Tally(self.layout, here.held, partial(bundles.held_of, home.vault, bond.id, here.hash))
         assert here.file is not None
         self.path = home.vault.enclosures / here.file
         with converted():
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         self._synced = SyncedFile(self._file)
-        self._repair: list[tuple[int, int, bytes]] = []
 
     def add(self, symbols: Symbols) -> None:
-        """Write what is new of one parcel to the file.
+        """Write what is needed of one parcel to the file.
 
         Raises:
             DiskFull, VaultError: No room, or the disk failed; nothing that was noted is lost.
@@ -115,34 +142,39 @@ class EnclosureSpool:
         """
         _check_agrees(self.row, symbols)
         for group, first, view in symbols.runs():
-            count = len(view) // self.layout.symbol_bytes
-            if first >= self.layout.k:
-                self._add_repair(group, first, view)
-                continue
-            fresh = [self.tally.add(group, first + step) for step in range(count)]
-            if any(fresh):
+            indices = range(first, first + len(view) // self.layout.symbol_bytes)
+            if any(self.tally.needs(group, index) for index in indices):
                 self._write(group, first, view)
+                for index in indices:
+                    self.tally.add(group, index)
 
     def _write(self, group: int, first: int, view: memoryview) -> None:
-        offset = group * self.layout.group_bytes + first * self.layout.symbol_bytes
+        offset = self._place(group, first)
+        if first < self.layout.k:
+            view = view[: max(0, self.row.length - offset)]
         with converted():
-            self._synced.write_at(view[: max(0, self.row.length - offset)], offset)
+            self._synced.write_at(view, offset)
 
-    def _add_repair(self, group: int, first: int, view: memoryview) -> None:
-        size = self.layout.symbol_bytes
-        for step in range(len(view) // size):
-            if self.tally.is_short(group) and self.tally.add(group, first + step):
-                self._repair.append((group, first + step, bytes(view[step * size : (step + 1) * size])))
+    def _place(self, group: int, index: int) -> int:
+        """Where a symbol lies in the file: a source symbol in the bundle, a repair symbol behind the bundle."""
+        layout, repair = self.layout, GROUP_INDICES - self.layout.k
+        if index < layout.k:
+            return group * layout.group_bytes + index * layout.symbol_bytes
+        return layout.groups * layout.group_bytes + (group * repair + index - layout.k) * layout.symbol_bytes
 
     def note(self) -> None:
         """Make the file durable and note what it holds, in the caller's transaction."""
+        changed = self.tally.changed()
+        if not changed:
+            return
+        here = bundles.in_by_hash(self.home.vault, self.bond.id, self.row.hash)
+        if here is None or here.standing != "gathering":  # its letter was returned or burnt meanwhile
+            self.tally = Tally(self.layout)
+            return
         with converted():
             self._synced.sync()
-        for group, index, data in self._repair:
-            bundles.add_symbol(self.home.vault, self.bond.id, self.row.hash, group, index, data)
-        self._repair.clear()
-        tally = self.tally.to_bytes()
-        bundles.change_in(self.home.vault, self.bond.id, self.row.hash, tally=tally)
+        bundles.note_held(self.home.vault, self.bond.id, self.row.hash, changed, self.tally.held)
+        self.tally.settle()
 
     def finish(self) -> bool:
         """Once every group can be decoded: decode what needs it and check the hash. Call after :meth:`note`.
@@ -153,9 +185,11 @@ class EnclosureSpool:
         if not self.tally.is_whole():
             return False
         with converted():
-            self._decode_groups()
+            if os.fstat(self._file).st_size > self.row.length:  # not so without repair symbols, nor when it was done
+                self._decode_groups()
             sound = _hash_file(self._file, self.row.length) == self.row.hash
             if sound:
+                os.ftruncate(self._file, self.row.length)
                 os.fsync(self._file)
         if not sound:
             self.begin_anew()
@@ -168,22 +202,22 @@ class EnclosureSpool:
             os.ftruncate(self._file, 0)
         with self.home.vault.transaction():
             bundles.drop_symbols(self.home.vault, self.bond.id, self.row.hash)
-            bundles.change_in(self.home.vault, self.bond.id, self.row.hash, tally=None)
 
     def _decode_groups(self) -> None:
-        kept: dict[int, dict[int, bytes]] = {}
-        for group, index, data in bundles.symbols_of(self.home.vault, self.bond.id, self.row.hash):
-            kept.setdefault(group, {})[index] = data
-        for group, repair in kept.items():
-            offset, length = group_span(self.layout, group)
-            held = {index: self._read(group, index) for index in self.tally.held(group) if index < self.layout.k}
-            decoded = decode_group(self.layout, held | repair)
-            os.pwrite(self._file, memoryview(decoded)[:length], offset)
+        """Put the source symbols that repair symbols stand for where they belong, a group at a time, durably."""
+        for group, bits in bundles.each_held(self.home.vault, self.bond.id, self.row.hash):
+            indices = indices_in(bits)
+            if indices[-1] >= self.layout.k:
+                decoded = decode_group(self.layout, {index: self._read(group, index) for index in indices})
+                offset, length = group_span(self.layout, group)
+                self._synced.write_at(memoryview(decoded)[:length], offset)
+        self._synced.sync()
 
     def _read(self, group: int, index: int) -> bytes:
-        size = self.layout.symbol_bytes
-        data = os.pread(self._file, size, group * self.layout.group_bytes + index * size)
-        return data.ljust(size, b"\0")
+        size, offset = self.layout.symbol_bytes, self._place(group, index)
+        if index < self.layout.k:
+            size = max(0, min(size, self.row.length - offset))  # behind the bundle are repair symbols, not its padding
+        return os.pread(self._file, size, offset).ljust(self.layout.symbol_bytes, b"\0")
 
     def close(self) -> None:
         """Close the file."""
@@ -194,27 +228,37 @@ class EnclosureSpool:
 def claim(home: Home, bond: Bond, bundle_hash: bytes, file: str) -> list[int]:
     """A whole enclosure finds its letters, in the caller's transaction; give back their rows."""
     bundles.drop_symbols(home.vault, bond.id, bundle_hash)
-    bundles.change_in(home.vault, bond.id, bundle_hash, standing="whole", tally=None)
+    bundles.change_in(home.vault, bond.id, bundle_hash, standing="whole")
     waiting = letters.enclosures_by_hash(home.vault, bond.id, bundle_hash)
     for enclosure in waiting:
         letters.enclosure_whole(home.vault, enclosure, file)
     return [enclosure.letter for enclosure in waiting]
 
 
+def is_complete(row: BundleIn) -> bool:
+    """Whether all symbols that an enclosure needs were noted."""
+    return Tally(layout_of(row.length), row.held).is_whole()
+
+
 def missing_groups(home: Home, row: BundleIn, most: int) -> list[tuple[int, int]]:
     """What a bundle that is being gathered still lacks: (group, how many symbols), the first ``most`` groups."""
-    layout: Layout = layout_of(row.length)
-    tally = Tally(layout, row.tally)
-    if row.kind != Kind.ENCLOSURE:
-        for group, index, _data in bundles.symbols_of(home.vault, row.bond, row.hash):
-            tally.add(group, index)
-    return tally.missing(most)
+    counts: Iterable[tuple[int, int]] = bundles.symbol_counts(home.vault, row.bond, row.hash)
+    if row.kind == Kind.ENCLOSURE:
+        held = bundles.each_held(home.vault, row.bond, row.hash)
+        counts = ((group, int.from_bytes(bits, "little").bit_count()) for group, bits in held)
+    return list(islice(lacking(layout_of(row.length), counts), most))
 
 
-def _check_quota(home: Home, bond: Bond, symbols: Symbols) -> None:
-    if letters.enclosures_by_hash(home.vault, bond.id, symbols.bundle_hash):
+def _check_room(home: Home, bond: Bond, symbols: Symbols) -> None:
+    """Whether one more enclosure may be begun. What is refused stays on the road."""
+    vault, length = home.vault, symbols.bundle_len
+    with converted():
+        free = shutil.disk_usage(vault.enclosures).free
+    if bundles.coming_bytes(vault, bond.id) + length > free // SPOOL_FREE_PARTS:
+        raise LimitError(f"Enclosures from {bond.name} need more room than this disk has; they are left on the road.")
+    if letters.enclosures_by_hash(vault, bond.id, symbols.bundle_hash):
         return
-    if bundles.unclaimed_bytes(home.vault, bond.id) + symbols.bundle_len > SPOOL_BOND_BYTES_MAX:
+    if bundles.unclaimed_bytes(vault, bond.id) + length > SPOOL_BOND_BYTES_MAX:
         raise LimitError(f"More enclosures than letters came from {bond.name}; the rest is left on the road.")
 
 

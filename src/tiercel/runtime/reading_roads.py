@@ -25,6 +25,7 @@ from tiercel.errors import (
     TiercelError,
     VaultError,
 )
+from tiercel.limits import NOTE_ITEMS_MAX
 from tiercel.parcel.box import Kind, NoteBox, Symbols, open_parcel
 from tiercel.parcel.epochs import ParcelKeys
 from tiercel.parcel.symbols import layout_of
@@ -36,7 +37,7 @@ from tiercel.vault.bundles import BundleIn
 from tiercel.wire import to_base32
 
 from . import arriving, hearing, pairing
-from .gathering import EnclosureSpool, claim, gather_small, missing_groups
+from .gathering import EnclosureSpool, claim, gather_small, is_complete, missing_groups
 from .home import Home
 from .keyring import Lock, receiving
 from .opening import POISON, open_bundle
@@ -49,8 +50,6 @@ NOTE_EVERY_PARCELS = 32
 
 SPOOLS_OPEN_MAX = 64
 """Files of enclosures open at once: a letter may bring a thousand."""
-SPOOLS_GROUPS_MAX = 1 << 20
-"""Groups of all enclosures open at once: 33 bytes of memory each, and a letter may claim a thousand tebibytes."""
 
 _Seen = tuple[Lock, Symbols | NoteBox | Exception]
 
@@ -220,9 +219,7 @@ class Reader:
             opened = open_bundle(self.home, bond, box.bundle_hash, whole, self.visit)
         except (MalformedError, SealError, *POISON) as error:  # none that the opening has a verdict for
             now = self.home.clock.now_ms()
-            begun = BundleIn(
-                box.bundle_hash, bond.id, int(box.kind), box.bundle_len, "spent", None, None, None, now, None
-            )  # fmt: skip
+            begun = BundleIn(box.bundle_hash, bond.id, int(box.kind), box.bundle_len, "spent", None, None, now)
             raise _UnforeseenError(begun, whole) from error
         self.letters += opened.whole
         return opened.said
@@ -242,13 +239,9 @@ class Reader:
             self.spools[key] = EnclosureSpool(self.home, bond, box)
         self.spools[key].add(box)
         self.held_back.append((name, lock))
-        if len(self.held_back) >= NOTE_EVERY_PARCELS or self._too_many_spools():
+        if len(self.held_back) >= NOTE_EVERY_PARCELS or len(self.spools) >= SPOOLS_OPEN_MAX:
             self._note_spools()
         return False
-
-    def _too_many_spools(self) -> bool:
-        groups = sum(spool.layout.groups for spool in self.spools.values())
-        return len(self.spools) >= SPOOLS_OPEN_MAX or groups >= SPOOLS_GROUPS_MAX
 
     def _note_spools(self) -> None:
         """Make what was gathered durable, then take those parcels off the road, then see what is whole."""
@@ -265,7 +258,7 @@ class Reader:
         self.held_back.clear()
         for key in list(self.spools):
             self._finish(key)
-        if self._too_many_spools():
+        if len(self.spools) >= SPOOLS_OPEN_MAX:
             for spool in self.spools.values():
                 spool.close()
             self.spools.clear()
@@ -273,8 +266,8 @@ class Reader:
     def _resume(self) -> None:
         """An enclosure whose last parcel was noted before a crash is not sent again: it is finished now."""
         for bond_id in roads.bonds_on(self.home.vault, self.road.row.id):
-            for row in bundles.gathering(self.home.vault, bond_id):
-                if row.kind == Kind.ENCLOSURE and row.tally and not missing_groups(self.home, row, 1):
+            for row in bundles.gathering(self.home.vault, bond_id, Kind.ENCLOSURE):
+                if is_complete(row):
                     bond = bonds.bond_by_id(self.home.vault, bond_id)
                     box = Symbols(Kind.ENCLOSURE, row.hash, row.length, layout_of(row.length), (), b"")
                     self.spools[bond_id, row.hash] = EnclosureSpool(self.home, bond, box)
@@ -301,13 +294,15 @@ class Reader:
     def _ask_for_missing(self) -> None:
         """After reading all there was: say what bundles still lack, once for each state they are in."""
         for bond_id in roads.bonds_on(self.home.vault, self.road.row.id):
-            for row in bundles.gathering(self.home.vault, bond_id):
-                detail = b"".join(struct.pack(">IH", *group) for group in missing_groups(self.home, row, 1024))
-                if row.kind != Kind.PAIRING and detail != row.told:
-                    with self.home.vault.transaction():
-                        notes.unsay(self.home.vault, bond_id, notes.WANT, row.hash)
+            for row in bundles.unasked(self.home.vault, bond_id):
+                detail = b"".join(
+                    struct.pack(">IH", *group) for group in missing_groups(self.home, row, NOTE_ITEMS_MAX)
+                )
+                with self.home.vault.transaction():
+                    notes.unsay(self.home.vault, bond_id, notes.WANT, row.hash)
+                    if detail:
                         notes.say(self.home.vault, bond_id, notes.WANT, row.hash, detail)
-                        bundles.change_in(self.home.vault, bond_id, row.hash, told=detail)
+                    bundles.change_in(self.home.vault, bond_id, row.hash, asked=1)
 
     # -- what goes wrong -------------------------------------------------------------------------
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+
+from tiercel.limits import SMALL_BUNDLE_BYTES_MAX, SYMBOL_LARGE_BYTES, SYMBOL_SMALL_BYTES
 
 from .rows import insert, select, select_one, update
 from .store import Vault
+
+_PAGE_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,11 @@ class BundleIn:
     kind: int
     length: int
     standing: str
-    tally: bytes | None = field(repr=False)
     file: str | None
     letter: bytes | None
     first_at: int
-    told: bytes | None
+    held: int = 0
+    asked: int = 0
     had_at: int | None = None
 
 
@@ -164,40 +168,46 @@ def forget_in(vault: Vault, bond: int, bundle_hash: bytes) -> None:
     vault.run("DELETE FROM bundles_in WHERE bond = ? AND hash = ?", bond, bundle_hash)
 
 
-def gathering(vault: Vault, bond: int) -> Iterator[BundleIn]:
-    """What is not whole yet, one at a time: the tally of the longest enclosure takes 17 MB."""
-    for (digest,) in vault.all("SELECT hash FROM bundles_in WHERE +bond = ? AND standing = 'gathering'", bond):
-        row = in_by_hash(vault, bond, digest)
-        if row is not None and row.standing == "gathering":
-            yield row
+def gathering(vault: Vault, bond: int, kind: int) -> list[BundleIn]:
+    """What of one kind is not whole yet, newest first."""
+    where = "WHERE +bond = ? AND standing = 'gathering' AND kind = ? ORDER BY first_at DESC, rowid DESC"
+    return select(vault, BundleIn, "bundles_in", where, bond, kind)
+
+
+def unasked(vault: Vault, bond: int) -> list[BundleIn]:
+    """What is not whole yet and took in new symbols since it was last asked for. Pairing messages never are."""
+    where = "WHERE +bond = ? AND standing = 'gathering' AND NOT asked AND kind <> 4"
+    return select(vault, BundleIn, "bundles_in", where, bond)
+
+
+_UNCLAIMED = "standing IN ('gathering', 'whole', 'refused') AND hash NOT IN (SELECT bundle_hash FROM enclosures)"
 
 
 def unclaimed_bytes(vault: Vault, bond: int) -> int:
     """Bytes of enclosures, whole or not, that no letter has named yet."""
-    row = vault.one(
-        "SELECT coalesce(sum(length), 0) FROM bundles_in WHERE +bond = ? AND kind = 2"
-        " AND standing IN ('gathering', 'whole', 'refused')"
-        " AND hash NOT IN (SELECT bundle_hash FROM enclosures)",
-        bond,
-    )
+    where = f"WHERE +bond = ? AND kind = 2 AND {_UNCLAIMED}"
+    row = vault.one(f"SELECT coalesce(sum(length), 0) FROM bundles_in {where}", bond)
+    return int(row[0]) if row else 0
+
+
+def coming_bytes(vault: Vault, bond: int) -> int:
+    """Bytes of enclosures that began to come and are not here."""
+    size = f"iif(length > {SMALL_BUNDLE_BYTES_MAX}, {SYMBOL_LARGE_BYTES}, {SYMBOL_SMALL_BYTES})"
+    where = "WHERE +bond = ? AND kind = 2 AND standing = 'gathering'"
+    row = vault.one(f"SELECT coalesce(sum(max(0, length - held * {size})), 0) FROM bundles_in {where}", bond)
     return int(row[0]) if row else 0
 
 
 def drop_unclaimed(vault: Vault, first_before_ms: int) -> list[str]:
     """Forget bundles gathered for too long that belong to nothing; give back their files."""
-    old = (
-        "first_at < ? AND standing IN ('gathering', 'whole', 'refused')"
-        " AND hash NOT IN (SELECT bundle_hash FROM enclosures)"
-    )
-    files = [
-        row[0] for row in vault.all(f"SELECT file FROM bundles_in WHERE file IS NOT NULL AND {old}", first_before_ms)
-    ]
-    vault.run(
-        f"DELETE FROM symbols_in WHERE (bond, bundle) IN (SELECT bond, hash FROM bundles_in WHERE {old})",
-        first_before_ms,
-    )
-    vault.run(f"DELETE FROM bundles_in WHERE {old}", first_before_ms)
-    return files
+    where = f"WHERE first_at < ? AND {_UNCLAIMED}"
+    old = vault.all(f"SELECT bond, hash, file FROM bundles_in {where}", first_before_ms)
+    for bond, bundle_hash, _file in old:
+        forget_in(vault, bond, bundle_hash)
+    return [file for _bond, _hash, file in old if file is not None]
+
+
+# -- what is here of it ------------------------------------------------------------------------------
 
 
 def add_symbol(vault: Vault, bond: int, bundle: bytes, group: int, index: int, data: bytes) -> None:
@@ -215,9 +225,44 @@ def symbols_of(vault: Vault, bond: int, bundle: bytes) -> list[tuple[int, int, b
     ]
 
 
+def symbol_counts(vault: Vault, bond: int, bundle: bytes) -> list[tuple[int, int]]:
+    """How many symbols of each group are kept, of groups that have any: (group, count), ascending."""
+    counted = "SELECT grp, count(*) FROM symbols_in WHERE bond = ? AND bundle = ? GROUP BY grp ORDER BY grp"
+    return [(group, count) for group, count in vault.all(counted, bond, bundle)]
+
+
+def note_held(vault: Vault, bond: int, bundle: bytes, groups: Mapping[int, bytes], held: int) -> None:
+    """Note which symbols an enclosure's file holds: the bits of groups that changed, and how many in all."""
+    for group, bits in groups.items():
+        vault.run(
+            "INSERT OR REPLACE INTO tallies (bond, bundle, grp, bits) VALUES (?, ?, ?, ?)", bond, bundle, group, bits
+        )
+    change_in(vault, bond, bundle, held=held, asked=0)
+
+
+def held_of(vault: Vault, bond: int, bundle: bytes, group: int) -> bytes | None:
+    """The bits of one group, or None if nothing of it is here."""
+    row = vault.one("SELECT bits FROM tallies WHERE bond = ? AND bundle = ? AND grp = ?", bond, bundle, group)
+    return bytes(row[0]) if row else None
+
+
+def each_held(vault: Vault, bond: int, bundle: bytes) -> Iterator[tuple[int, bytes]]:
+    """The bits of each group of which something is here, ascending; read a page at a time."""
+    where = "WHERE bond = ? AND bundle = ? AND grp > ? ORDER BY grp LIMIT ?"
+    group = -1
+    while page := vault.all(f"SELECT grp, bits FROM tallies {where}", bond, bundle, group, _PAGE_ROWS):
+        yield from ((group, bits) for group, bits in page)
+        group = page[-1][0]
+
+
 def drop_symbols(vault: Vault, bond: int, bundle: bytes) -> None:
-    """The bundle is whole, or refused."""
-    vault.run("DELETE FROM symbols_in WHERE bond = ? AND bundle = ?", bond, bundle)
+    """The bundle is whole, refused, or begun anew: nothing of it is kept for gathering."""
+    for table in ("symbols_in", "tallies"):
+        vault.run(f"DELETE FROM {table} WHERE bond = ? AND bundle = ?", bond, bundle)
+    change_in(vault, bond, bundle, held=0, asked=0)
+
+
+# -- set aside ---------------------------------------------------------------------------------------
 
 
 def quarantine(vault: Vault, bond: int, bundle_hash: bytes, verdict: str, bundle: bytes | None, now_ms: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import bundles
 from .rows import insert, select, select_one, update
 from .store import Vault
 
@@ -155,11 +156,8 @@ def burn(vault: Vault, letter: Letter) -> list[str]:
     halves = vault.all(f"SELECT hash, file FROM bundles_in WHERE {begun}", letter.bond, letter.seq, letter.seq)
     vault.run("DELETE FROM enclosures WHERE letter = ?", letter.seq)
     for digest, file in halves:
-        vault.run("DELETE FROM symbols_in WHERE bond = ? AND bundle = ?", letter.bond, digest)
-        vault.run(
-            "UPDATE bundles_in SET standing = 'spent', file = NULL, tally = NULL WHERE bond = ? AND hash = ?",
-            letter.bond, digest,
-        )  # fmt: skip
+        bundles.drop_symbols(vault, letter.bond, digest)
+        bundles.change_in(vault, letter.bond, digest, standing="spent", file=None)
         files += [file] if file else []
     for file in files:  # known as taken, so that a copy on some road is not gathered again
         vault.run(

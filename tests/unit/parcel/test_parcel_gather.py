@@ -6,21 +6,21 @@ import struct
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import combinations
+from itertools import combinations, islice
 from random import Random
 
 import pytest
 
 from parcel_kit import KEYS, Bundle, opened
 from tiercel.errors import Damaged, LimitError, MalformedNote, MalformedParcel, SealBroken
-from tiercel.limits import BUNDLE_BYTES_MAX, LETTER_CLASSES
-from tiercel.parcel import box, gather, tags
+from tiercel.limits import BUNDLE_BYTES_MAX, GATHERED_BYTES_MAX, LETTER_CLASSES
+from tiercel.parcel import box, tags
 from tiercel.parcel.box import Kind, parse_box, seal_symbols
 from tiercel.parcel.epochs import ParcelKeys, epoch_keys
-from tiercel.parcel.gather import Gathering, Tally
+from tiercel.parcel.gather import Gathering, Tally, indices_in, lacking
 from tiercel.parcel.note import decode_note
 from tiercel.parcel.profiles import CELL, FILE, PROFILES, QR, STICK, capacity
-from tiercel.parcel.symbols import layout_of, send_order
+from tiercel.parcel.symbols import Layout, layout_of, send_order
 
 
 def gathering(bundle: Bundle) -> Gathering:
@@ -70,7 +70,7 @@ def test_parcels_that_disagree_are_not_put_together() -> None:
 
 def test_long_bundles_are_not_gathered_in_memory() -> None:
     with pytest.raises(LimitError):
-        Gathering(Kind.ENCLOSURE, bytes(32), gather.GATHERING_BYTES_MAX + 1)
+        Gathering(Kind.ENCLOSURE, bytes(32), GATHERED_BYTES_MAX + 1)
     with pytest.raises(MalformedParcel):
         Gathering(Kind.ENCLOSURE, bytes(32), 0)
 
@@ -78,56 +78,84 @@ def test_long_bundles_are_not_gathered_in_memory() -> None:
 # -- Tally -----------------------------------------------------------------------------------------
 
 
-def test_a_tally_is_a_bitmap_of_256_bits_a_group() -> None:
-    layout = layout_of(300_000)
-    tally = Tally(layout)
+class Noted:
+    """What a vault keeps of a tally: the bits of each group that has any."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout, self.held, self.groups = layout, 0, dict[int, bytes]()
+
+    def load(self) -> Tally:
+        return Tally(self.layout, self.held, self.groups.get)
+
+    def note(self, tally: Tally) -> None:
+        self.groups |= tally.changed()
+        self.held = tally.held
+        tally.settle()
+
+    def lacking(self) -> list[tuple[int, int]]:
+        counts = [(group, len(indices_in(self.groups[group]))) for group in sorted(self.groups)]
+        return list(lacking(self.layout, counts))
+
+
+def test_a_tally_notes_256_bits_for_each_group_that_was_touched() -> None:
+    noted = Noted(layout_of(300_000))
+    tally = noted.load()
     assert tally.add(1, 9)
     assert not tally.add(1, 9)
-    assert tally.has(1, 9)
-    assert not tally.has(0, 9)
-    assert tally.to_bytes() == bytes(33) + b"\x02" + bytes(30)
-    assert tally.missing() == [(0, 84), (1, 83)]
-    assert tally.held(1) == [9]
+    assert tally.needs(0, 9) and not tally.needs(1, 9)
+    assert tally.changed() == {1: b"\0\2" + bytes(30)}
+    noted.note(tally)
+    assert noted.lacking() == [(0, 84), (1, 83)]
+    assert indices_in(noted.groups[1]) == [9]
+    assert tally.changed() == {} and not tally.needs(1, 9)
 
 
-def test_a_tally_survives_being_stored() -> None:
-    layout, rng = layout_of(4_000 * 16128), Random(1)
-    tally, held = Tally(layout), set()
-    for _ in range(9_000):
-        ref = rng.randrange(layout.groups), rng.randrange(256)
-        assert tally.add(*ref) is (ref not in held)
-        held.add(ref)
-    again = Tally.from_bytes(layout, tally.to_bytes())
-    assert again.to_bytes() == tally.to_bytes()
-    assert again.missing() == tally.missing()
-    assert again.is_whole() == tally.is_whole() == (not tally.missing())
-    counts = Counter(group for group, _ in held)
-    assert dict(again.missing()) == {g: layout.k - counts[g] for g in range(layout.groups) if counts[g] < layout.k}
-    assert all(again.is_short(g) == (counts[g] < layout.k) for g in range(layout.groups))
+def test_a_tally_survives_being_noted() -> None:
+    noted, rng, held = Noted(layout_of(4_000 * 16128)), Random(1), set[tuple[int, int]]()
+    tally, counts = noted.load(), Counter[int]()
+    for step in range(9_000):
+        group, index = ref = rng.randrange(noted.layout.groups), rng.randrange(256)
+        fresh = ref not in held and counts[group] < noted.layout.k
+        assert tally.add(group, index) is fresh
+        if fresh:
+            held.add(ref)
+            counts[group] += 1
+        if step % 100 == 0:
+            noted.note(tally)
+            tally = tally if step % 200 else noted.load()
+    noted.note(tally)
+    assert {(group, index) for group, bits in noted.groups.items() for index in indices_in(bits)} == held
+    short = {group: noted.layout.k - counts[group] for group in range(noted.layout.groups)}
+    assert dict(noted.lacking()) == {group: count for group, count in short.items() if count}
+    assert noted.load().is_whole() == (not noted.lacking())
 
 
-def test_a_tally_is_whole_with_any_k_of_each_group() -> None:
-    layout = layout_of(300_000)
-    tally = Tally(layout)
+def test_a_tally_is_whole_with_any_k_of_each_group_and_takes_no_more() -> None:
+    noted = Noted(layout_of(300_000))
+    tally = noted.load()
     for group in (0, 1):
         assert not tally.is_whole()
-        for index in Random(group).sample(range(256), layout.k + 3):
-            tally.add(group, index)
+        indices = Random(group).sample(range(256), noted.layout.k + 3)
+        assert sum(tally.add(group, index) for index in indices) == noted.layout.k
     assert tally.is_whole()
-    assert Tally.from_bytes(layout, tally.to_bytes()).is_whole()
+    noted.note(tally)
+    assert noted.load().is_whole() and noted.lacking() == []
 
 
 def test_a_tally_refuses_what_is_outside() -> None:
-    layout = layout_of(300_000)
-    tally = Tally(layout)
+    tally = Tally(layout_of(300_000))
     for ref in ((2, 0), (0, 256), (-1, 0), (0, -1)):
         with pytest.raises(ValueError, match="no such symbol"):
             tally.add(*ref)
         with pytest.raises(ValueError, match="no such symbol"):
-            tally.has(*ref)
-    for size in (0, 63, 65):
-        with pytest.raises(ValueError, match="32 bytes"):
-            Tally.from_bytes(layout, bytes(size))
+            tally.needs(*ref)
+
+
+def test_what_lacks_counts_groups_of_which_nothing_came() -> None:
+    layout = layout_of(5 * 128 * 16128)
+    assert list(lacking(layout, [])) == [(group, 128) for group in range(5)]
+    assert list(lacking(layout, [(1, 128), (3, 5)])) == [(0, 128), (2, 128), (3, 123), (4, 128)]
+    assert list(lacking(layout, [(group, 128) for group in range(5)])) == []
 
 
 # -- T-POLL ----------------------------------------------------------------------------------------
@@ -376,5 +404,9 @@ def test_T_BOMB_1_the_longest_bundle_costs_nothing_until_it_comes() -> None:
     tracemalloc.stop()
     assert inside.refs == ((layout.groups - 1, 255),)
     assert peak < 1_000_000
-    assert len(Tally(layout).to_bytes()) < 20 << 20
+    tracemalloc.start()
+    tally = Tally(layout)
+    assert tally.add(layout.groups - 1, 255) and list(islice(lacking(layout, [(0, 1)]), 2)) == [(0, 127), (1, 128)]
+    assert tracemalloc.get_traced_memory()[1] < 100_000
+    tracemalloc.stop()
     assert capacity(STICK, layout.symbol_bytes) == 64

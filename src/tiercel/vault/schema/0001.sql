@@ -210,17 +210,25 @@ CREATE TABLE bundles_in (       -- what is gathered, and what was gathered befor
     kind     INTEGER NOT NULL,
     length   INTEGER NOT NULL,
     standing TEXT NOT NULL CHECK (standing IN ('gathering', 'whole', 'spent', 'refused')),
-    tally    BLOB,                     -- which symbols are here: 32 bytes a group
+    held     INTEGER NOT NULL DEFAULT 0,  -- for an enclosure: how many symbols of it are here, as `tallies` says
     file     TEXT,                     -- for an enclosure: its file under enclosures/
     letter   BLOB,                     -- for a spent letter bundle: the letter
     first_at INTEGER NOT NULL,
-    told     BLOB,                     -- digest of the last want said about it, so that it is not repeated idly
+    asked    INTEGER NOT NULL DEFAULT 0,  -- what it lacks was said since its last new symbol
     had_at   INTEGER,                  -- of a whole enclosure: when that was last said again
     PRIMARY KEY (bond, hash)
 ) STRICT;
 CREATE INDEX bundles_in_standing ON bundles_in (standing, first_at);  -- nearly all are spent, and never looked for
 
-CREATE TABLE symbols_in (       -- symbols of letters, and repair symbols of enclosures, until the bundle is whole
+CREATE TABLE tallies (          -- which symbols are in the file of an enclosure: a row for each group of which some are
+    bond   INTEGER NOT NULL,
+    bundle BLOB NOT NULL,
+    grp    INTEGER NOT NULL,
+    bits   BLOB NOT NULL,              -- 32 bytes; index i is bit i % 8 of byte i // 8
+    PRIMARY KEY (bond, bundle, grp)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE symbols_in (       -- symbols of letters and pairing messages, until the bundle is whole
     bond   INTEGER NOT NULL,
     bundle BLOB NOT NULL,
     grp    INTEGER NOT NULL,
