@@ -25,7 +25,7 @@ from .messages import ANSWER, CLOSE, NONCE_BYTES, REVEAL, frame, message_number,
 from .state import Bytes32, Epoch, Id, Public, Seed, State, Words
 from .transcript import Secrets, Transcript, commit, info_reveal
 
-__all__ = ["Accepting", "InviterAnswered", "Inviting", "Paired", "accept", "invite", "message_number"]
+__all__ = ["Accepting", "InviterAnswered", "Inviting", "Paired", "accept", "invite", "message_number", "same_answer"]
 
 
 class Paired(State, frozen=True, kw_only=True):
@@ -62,7 +62,7 @@ class Paired(State, frozen=True, kw_only=True):
         """As :meth:`InviterAnswered.same_answer`; to an accepter every message 2 is malformed."""
         if self.answer_hash is None:
             raise MalformedPairing("A pairing message came that is not for this side.")
-        return _same_answer(self.answer_hash, message2)
+        return same_answer(self.answer_hash, message2)
 
 
 class InviterAnswered(State, frozen=True, kw_only=True):
@@ -85,7 +85,7 @@ class InviterAnswered(State, frozen=True, kw_only=True):
             TwoAnswers: Another valid answer: someone else may hold the invitation.
             MalformedPairing, NewerVersion, KeyDegenerate: No valid answer; to be dropped.
         """
-        return _same_answer(self.answer_hash, message2)
+        return same_answer(self.answer_hash, message2)
 
     def finish(self, message4: bytes) -> Paired:
         """Take the accepter's last message.
@@ -224,7 +224,8 @@ def _read_answer(message2: bytes) -> tuple[bytes, bytes]:
     return public, nonce
 
 
-def _same_answer(answer_hash: bytes, message2: bytes) -> bool:
+def same_answer(answer_hash: bytes, message2: bytes) -> bool:
+    """As :meth:`InviterAnswered.same_answer`, for who remembers no more than the hash of the answer."""
     if same(sha256(message2), answer_hash):
         return True
     _read_answer(message2)

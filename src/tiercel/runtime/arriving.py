@@ -88,6 +88,7 @@ def _serve(home: Home, bond: Bond, record: LetterRecord) -> None:
         people.settle(home, bond.id)
     elif record.kind == Kind.END and bond.state != "ended":
         bonds.change_bond(home.vault, bond.id, state="ended")
+        bonds.drop_pairing(home.vault, bond.id)
         bonds.warn(home.vault, bond.id, "the other side ended this bond", home.clock.now_ms())
         people.hold_open_letters(home, bond)
 

@@ -15,6 +15,7 @@ from tiercel.limits import (
 from tiercel.vault import bonds, bundles, files, letters, notes, prekeys
 from tiercel.vault.bonds import Bond
 
+from . import bonds as people
 from . import keyring, way
 from .home import Home
 
@@ -45,6 +46,7 @@ def repeat_recalls(home: Home) -> None:
 def after_sync(home: Home) -> None:
     """Delete what time has ended, and make the deletion true on disk."""
     _burn(home)
+    people.forget_ended(home)
     if not home.clock_doubtful:
         _delete_by_time(home)
         day_ago = home.clock.now_ms() - DAY_MS

@@ -6,7 +6,7 @@ randomised, so a message made twice would make another bond. Source: spec/bond.m
 
 from __future__ import annotations
 
-from tiercel.bond.pairing import Accepting, InviterAnswered, Inviting, Paired, message_number
+from tiercel.bond.pairing import Accepting, InviterAnswered, Inviting, Paired, message_number, same_answer
 from tiercel.errors import KeyDegenerate, MalformedError, PairingBroken, TwoAnswers
 from tiercel.limits import DAY_MS
 from tiercel.sealing.prekeys import pairing_gift, pairing_prekey
@@ -48,8 +48,8 @@ def _step(home: Home, bond: Bond, message: bytes) -> None:
         _pair(home, bond, paired, None)
     elif pairing.stage == "answered" and number == ANSWER:
         InviterAnswered.from_bytes(pairing.state).same_answer(message)
-    elif pairing.stage == "paired" and number == ANSWER:
-        Paired.from_bytes(pairing.state).same_answer(message)
+    elif pairing.stage == "paired" and number == ANSWER and pairing.state:
+        same_answer(pairing.state, message)
     elif pairing.stage == "accepting" and number == REVEAL:
         paired, close = Accepting.from_bytes(pairing.state).reveal(message, home.entropy)
         _pair(home, bond, paired, close)
@@ -60,9 +60,12 @@ def _store(home: Home, bond: Bond, stage: str, state: bytes, message_out: bytes 
 
 
 def _pair(home: Home, bond: Bond, paired: Paired, message_out: bytes | None) -> None:
-    """Both sides hold the same secrets: keep what the bond needs, and let two people compare the words."""
+    """Both sides hold the same secrets: keep what the bond needs, and let two people compare the words.
+
+    Each secret stands in one place from now on and dies there; of the pairing only the answer taken is remembered.
+    """
     now = home.clock.now_ms()
-    _store(home, bond, "paired", paired.to_bytes(), message_out)
+    _store(home, bond, "paired", paired.answer_hash or b"", message_out)
     bonds.change_bond(
         home.vault,
         bond.id,

@@ -61,7 +61,7 @@ CREATE TABLE pairings (         -- the state between two pairing messages; gone 
     road_secret BLOB NOT NULL,
     base_epoch  INTEGER NOT NULL,
     stage       TEXT NOT NULL,  -- inviting, answered, accepting, paired
-    state       BLOB NOT NULL,  -- as bond.pairing writes it
+    state       BLOB NOT NULL,  -- as bond.pairing writes it; once paired the hash of the answer taken, or nothing
     message_out BLOB            -- repeated byte for byte until the next one comes
 ) STRICT;
 
