@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import bundles
+from . import bundles, settings
 from .rows import insert, select, select_one, update
 from .store import Vault
 
 LETTER, SERVICE, OPENING, END = 0, 1, 2, 3
+_LOW = (1 << 32) - 1
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,22 @@ class LetterEvent:
 
 def add_letter(vault: Vault, **values: Any) -> Letter:
     """Add a letter and give it back."""
-    insert(vault, "letters", **values)
+    insert(vault, "letters", listed=_listed(vault, **values), **values)
     letter = letter_by_id(vault, values["bond"], values["id"])
     assert letter is not None
     return letter
+
+
+def _listed(vault: Vault, *, direction: str, number: int | None = None, **_rest: object) -> int:
+    """Where a letter stands in a list: ours as written, theirs by the visit that brought them and then by number.
+
+    The parcels of one visit come in no order at all, and would list letter 3 before letter 1.
+    """
+    visit = settings.get_int(vault, "visit", 0) << 33
+    if direction == "in":
+        return visit | (number or 0) & _LOW
+    newest = vault.one("SELECT ifnull(max(seq), 0) FROM letters")
+    return visit | 1 << 32 | (int(newest[0]) + 1 if newest else 1) & _LOW
 
 
 def letter_by_id(vault: Vault, bond: int, letter: bytes) -> Letter | None:
@@ -129,7 +142,7 @@ def letters_where(vault: Vault, where: str, *args: object) -> list[Letter]:
 
 def shown_letters(vault: Vault, bond: int | None, limit: int) -> list[Summary]:
     """Letters a person sees, newest first: no service letters, nothing returned unseen. A negative limit is none."""
-    where = f"FROM letters WHERE {_SHOWN} ORDER BY seq DESC LIMIT ?"
+    where = f"FROM letters WHERE {_SHOWN} ORDER BY listed DESC, seq DESC LIMIT ?"
     if bond is None:
         return _summaries(vault, where, limit)
     return _summaries(vault, where.replace("WHERE", "WHERE bond = ? AND"), bond, limit)

@@ -116,6 +116,7 @@ CREATE TABLE prekeys_refused (  -- pids of theirs we used or dropped: a gift is 
 
 CREATE TABLE letters (          -- letters, drafts, service letters, openings; ids are kept for the life of the bond
     seq            INTEGER PRIMARY KEY AUTOINCREMENT,
+    listed         INTEGER NOT NULL,             -- the newest in a list has the greatest: visit, theirs then ours, number or seq
     id             BLOB NOT NULL,                -- as the two sides of the bond call it; unique in the bond only
     bond           INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
     direction      TEXT NOT NULL CHECK (direction IN ('out', 'in')),
@@ -147,7 +148,8 @@ CREATE TABLE letters (          -- letters, drafts, service letters, openings; i
     UNIQUE (bond, id)
 ) STRICT;
 CREATE INDEX letters_id ON letters (id);  -- a person names a letter by its id, in whichever bond
-CREATE INDEX letters_bond ON letters (bond, seq);
+CREATE INDEX letters_bond ON letters (bond, listed);
+CREATE INDEX letters_listed ON letters (listed);
 CREATE INDEX letters_open ON letters (state) WHERE direction = 'out';
 CREATE INDEX letters_recall ON letters (recall_at) WHERE recall_at IS NOT NULL;
 CREATE INDEX letters_reply ON letters (reply_to) WHERE reply_to IS NOT NULL;
