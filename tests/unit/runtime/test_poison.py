@@ -47,10 +47,11 @@ class PoisonedOpener:
 
 def test_T_POISON_1_the_next_letter_still_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ada, bo = bonded(tmp_path)
-    poisoned = PoisonedOpener({f"poison {n}.": error for n, error in enumerate(POISONS)})
+    unforeseen = [error for error in POISONS if error is not Duplicate]  # that is a verdict, and is asked for again
+    poisoned = PoisonedOpener({f"poison {n}.": error for n, error in enumerate(unforeseen)})
     monkeypatch.setattr(opening, "decode_letter", poisoned)
     bad, good = [], []
-    for n in range(len(POISONS)):
+    for n in range(len(unforeseen)):
         bad.append(ada.write(f"poison {n}."))
         good.append(ada.write(f"good {n}"))
     exchange(ada, bo)
@@ -60,7 +61,7 @@ def test_T_POISON_1_the_next_letter_still_comes(tmp_path: Path, monkeypatch: pyt
     exchange(ada, bo, rounds=6)
     assert ada.state(another) == "arrived" and bo.state(good[0]) == "arrived"
     tries = dict(poisoned.tries)
-    assert len(tries) == len(POISONS) and max(tries.values()) <= 4, "not for ever"
+    assert len(tries) == len(unforeseen) and max(tries.values()) <= 4, "not for ever"
     exchange(ada, bo, rounds=3)
     assert dict(poisoned.tries) == tries
     assert {ada.state(letter) for letter in bad} == {"handed over"}, "no receipt for what was not opened"
