@@ -6,7 +6,9 @@ The same random bytes stand under every secret on both sides, so that nothing bu
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +34,7 @@ ID, PID = bytes(range(16)), bytes(range(8))
 PUBLIC = crypto.kem_public(SEED)
 FILE = bytes(range(256)) * 4
 WORD = "correct horse"
+SOURCES = sorted((Path(__file__).resolve().parents[2] / "src" / "tiercel").rglob("*.py"))
 
 PREKEY = Prekey(PID, SEED, SECRET, crypto.sha256(PUBLIC))
 GIFT = PID + PUBLIC + SECRET
@@ -181,3 +184,15 @@ def test_T_DOM_1_kinds_with_one_frame_do_not_open_each_other() -> None:
     moved = ROAD.tag_key, EPOCH.box_key
     mixed = symbol_parcel(ParcelKeys(0, *moved), box.Kind.PAIRING, ID)
     assert not opens("parcel of a pairing", mixed)
+
+
+def test_T_DOM_1_no_two_uses_share_a_label() -> None:
+    """Whatever stands behind a label's name, another name gives other bytes: one key in two places helps nobody."""
+    items = [(), (b"",), (SECRET,), (b"\0", ID, PID), (b"tiercel/1",), (b"letter",)]
+    names = {name for path in SOURCES for name in re.findall(r'\blabel\(\s*"([a-z0-9-]+)"', path.read_text("utf-8"))}
+    assert len(names) > 15 and {"letter", "letter-auth", "envelope", "parcel", "pair-1", "pair-2", "receipt"} <= set(
+        names
+    )
+    made = {crypto.label(name, *some): (name, some) for name in names for some in items}
+    assert len(made) == len(names) * len(items)
+    assert len({crypto.hkdf(SECRET, ID, crypto.label(name)) for name in names}) == len(names)

@@ -214,11 +214,14 @@ def test_T_USB_2_no_more_than_so_many_entries_are_looked_at(
     carrier: FolderCarrier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folder_module, "FOLDER_FILES_MAX", 10)
+    for number in range(25):
+        carrier.put(parcel_name(number), PARCEL)
+    assert len(listing(carrier)) == 10
     for number in range(30):
         (tmp_path / f"rubbish {number}").touch()
-    for number in range(5):
-        carrier.put(parcel_name(number), PARCEL)
-    assert len(listing(carrier)) <= 5
+    assert len(listing(carrier)) <= 10
+    for number in range(20):
+        carrier.remove(parcel_name(number))
     for path in tmp_path.glob("rubbish*"):
         path.unlink()
     assert len(listing(carrier)) == 5

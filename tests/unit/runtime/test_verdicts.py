@@ -9,12 +9,15 @@ from typing import NamedTuple
 
 import pytest
 
-from hostile import Hostile
+from hostile import FILE, Hostile
 from letter_kit import letter
 from people import Person, bonded, exchange
 from post_office import of_letter
-from tiercel.letter.record import encode_letter
+from tiercel.crypto import sha256
+from tiercel.letter.record import EnclosureRecord, encode_letter
 from tiercel.limits import PREKEY_KEPT_DAYS
+from tiercel.parcel.box import Kind, seal_symbols
+from tiercel.parcel.symbols import encode, layout_of
 from tiercel.runtime import bonds, reading
 from tiercel.runtime.roads import add_folder
 from tiercel.sealing.envelope import BondKeys, seal_letter
@@ -136,3 +139,32 @@ def test_T_LATE_2_each_verdict_is_reached(tmp_path: Path, verdict: str) -> None:
 def test_T_LATE_2_no_two_look_alike() -> None:
     assert len({expected for _bring, expected in VERDICTS.values()}) == len(VERDICTS) == 5
     assert len({expected.said for _bring, expected in VERDICTS.values()}) == 5, "nor do they read alike"
+
+
+# -- T-POLL-2 of an enclosure ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("subset", ["sources", "repair", "mixed"])
+def test_T_POLL_2_an_enclosure_that_decodes_to_something_else_is_no_enclosure(tmp_path: Path, subset: str) -> None:
+    """Two files under one name: whichever symbols come first, only the bytes of the hash are ever the enclosure."""
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    hostile = Hostile(ada.home, tmp_path / "post", seed=1, gifts=1)
+    one, two = (random.Random(n).randbytes(5 * 1792) for n in (1, 2))
+    layout = layout_of(len(one))
+    named = EnclosureRecord(key=bytes(32), bundle_hash=sha256(one), size=8000, name="which", kind="a/b")
+    hostile.record(encode_letter(letter(random.Random(5), enclosures=(named,), number=40, text="one or the other")))
+    indices = {"sources": range(5), "repair": range(5, 10), "mixed": (0, 1, 2, 8, 9)}[subset]
+    refs, at = [(0, index) for index in indices], 2 if subset == "mixed" else 0
+    false = list(encode(layout, two, indices))
+    symbols = [*list(encode(layout, one, indices))[:at], *false[at:]]
+    for _ in range(2):
+        r = hostile.rng.randbytes(16)
+        hostile.put(seal_symbols(hostile.keys, FILE, r, Kind.ENCLOSURE, sha256(one), layout, refs, symbols))
+        assert any("not the one that was sent" in notice for notice in bo.sync().notices)
+        (came,) = [each for each in reading.letters(bo.home) if each.direction == "in"]
+        assert not reading.read(bo.home, came.id, peek=True).enclosures[0].whole
+    hostile.bundle(one, Kind.ENCLOSURE)
+    bo.sync()
+    assert reading.read(bo.home, came.id, peek=True).enclosures[0].whole
+    assert {path.read_bytes() for path in bo.home.vault.enclosures.iterdir()} == {one}

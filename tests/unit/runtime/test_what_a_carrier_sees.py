@@ -13,6 +13,8 @@ import pytest
 from people import Person, bonded, exchange
 from tiercel.carriers.memory import MemoryCarrier
 from tiercel.limits import LETTER_CLASSES, SYMBOL_SMALL_BYTES
+from tiercel.runtime.roads import add_folder
+from tiercel.vault import roads
 
 FILE, STICK = 65_536, 1_048_576
 SEEN_OF_CLASS = {
@@ -29,9 +31,11 @@ class Watched(MemoryCarrier):
     def __init__(self) -> None:
         super().__init__()
         self.seen: list[tuple[str, int]] = []
+        self.starts: list[bytes] = []  # of each parcel: its head and as much of its box
 
     def put(self, name: str, parcel: bytes | bytearray | memoryview) -> int | None:
         self.seen.append((name, len(parcel)))
+        self.starts.append(bytes(parcel[:64]))
         return super().put(name, parcel)
 
 
@@ -162,3 +166,38 @@ def test_T_PAD_2_through_the_runtime(tmp_path: Path) -> None:
 @pytest.mark.full
 def test_T_PAD_2_through_the_runtime_full(tmp_path: Path) -> None:
     letters_on_a_road(tmp_path, letters=5_000, seed=2)
+
+
+# -- T-TAG-2 at the road's end ---------------------------------------------------------------------
+
+
+def blocks(road: Watched) -> list[bytes]:
+    """Random value, tag, and the first of the box, of every parcel."""
+    return [start[at : at + 16] for start in road.starts for at in (0, 16, 32, 48)]
+
+
+def test_T_TAG_2_two_roads_cannot_tell_that_they_carry_the_same(tmp_path: Path) -> None:
+    """Every copy of a parcel is made anew on every road, and again when it has to be repeated."""
+    ada, bo = bonded(tmp_path)
+    (tmp_path / "stick").mkdir()
+    for person in (ada, bo):
+        add_folder(person.home, "stick", str(tmp_path / "stick"))
+        with person.home.vault.transaction():
+            roads.join(person.home.vault, 1, 2)
+    two = {1: Watched(), 2: Watched()}
+    ada.home.open_carrier = lambda row: two[row.id]
+    ada.sync()
+    for n in range(60):
+        ada.write(f"letter {n}" * 5)
+    ada.write("y" * 200_000)
+    for _ in range(3):  # nobody fetches them, and the roads lose everything
+        ada.sync()
+        for road in two.values():
+            road.entries.clear()
+        ada.clock.advance(days=1)
+    assert min(len(road.starts) for road in two.values()) >= 2 * 61
+    seen = blocks(two[1]) + blocks(two[2])
+    assert len(set(seen)) == len(seen)
+    assert not {name for name, _size in two[1].seen} & {name for name, _size in two[2].seen}
+    counts, mean = Counter(b"".join(seen)), 16 * len(seen) / 256
+    assert sum((counts[value] - mean) ** 2 / mean for value in range(256)) < 255 + 5 * 22.6
