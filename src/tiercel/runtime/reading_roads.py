@@ -274,22 +274,25 @@ class Reader:
                     self._finish((bond_id, row.hash))
 
     def _finish(self, key: tuple[int, bytes]) -> None:
+        """Once an enclosure is whole it goes to its letters; one that cannot be taken in stops nothing else."""
         spool = self.spools[key]
         try:
             if not spool.finish():
                 return
-        except (Damaged, *POISON) as error:
+            self._claim(spool)
+        except (MalformedError, SealError, *POISON) as error:
             self._say(str(error) if isinstance(error, Damaged) else self._not_put_together(spool, error))
-            spool.close()
-            del self.spools[key]
-            return
+        spool.close()
+        del self.spools[key]
+
+    def _claim(self, spool: EnclosureSpool) -> None:
+        whole = 0
         with self.home.vault.transaction():
             assert spool.row.file is not None
             for letter in claim(self.home, spool.bond, spool.row.hash, spool.row.file):
-                self.letters += arriving.complete(self.home, spool.bond, letter, self.visit)
+                whole += arriving.complete(self.home, spool.bond, letter, self.visit)
             notes.say(self.home.vault, spool.bond.id, notes.HAVE, spool.row.hash)
-        spool.close()
-        del self.spools[key]
+        self.letters += whole
 
     def _ask_for_missing(self) -> None:
         """After reading all there was: say what bundles still lack, once for each state they are in."""

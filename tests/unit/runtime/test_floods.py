@@ -273,8 +273,9 @@ def test_source_and_repair_symbols_in_any_order_give_the_enclosure(tmp_path: Pat
     assert reading.save_enclosure(bo.home, letter, 1, tmp_path)[0].read_bytes() == film.read_bytes()
 
 
+@pytest.mark.parametrize("where", ["decode_group", "claim"])
 def test_an_enclosure_that_cannot_be_put_together_stops_no_sync(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """A MemoryError while it was finished ended this visit and, because it is tried first, every later one."""
     ada, bo = bonded(tmp_path)
@@ -287,7 +288,7 @@ def test_an_enclosure_that_cannot_be_put_together_stops_no_sync(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(gathering, "decode_group", no_memory)
+        patch.setattr(gathering if where == "decode_group" else reading_roads, where, no_memory)
         for n in range(4):
             text = writing.write(ada.home, Draft("bo", f"letter {n}")).id
             ada.sync()
