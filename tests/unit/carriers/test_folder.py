@@ -308,7 +308,7 @@ def test_nothing_stays_open(tmp_path: Path) -> None:
         return [link for link in links if os.path.lexists(link) and os.readlink(link).startswith(str(tmp_path))]
 
     if not os.path.exists("/proc/self/fd"):
-        pytest.skip("no /proc here")
+        pytest.skip("open files are counted in /proc, which is not here")
     carrier = FolderCarrier(tmp_path)
     carrier.put(NAME, PARCEL)
     carrier.flush()
@@ -423,7 +423,7 @@ def test_each_failure_has_its_class_and_leaves_nothing(
 ) -> None:
     carrier.put(OTHER, PARCEL)
     if act == "link" and number == errno.EPERM:
-        pytest.skip("means that the disk has no links")
+        pytest.skip("no error: it says that the disk has no links, and the parcel is renamed instead")
     real = getattr(os, act)
     with monkeypatch.context() as broken:
 
@@ -486,7 +486,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
     if os.geteuid() != 0 or not mount("-t", "tmpfs", "-o", "size=2m", "tiercel-test", disk):
-        pytest.skip("may not mount here")
+        pytest.skip("mounting a small disk needs root and a mount that works here")
     try:
         yield disk
     finally:
