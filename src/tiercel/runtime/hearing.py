@@ -6,6 +6,7 @@ from tiercel.crypto import same, sha256
 from tiercel.delivery.passes import wanted_pass
 from tiercel.delivery.states import Event
 from tiercel.errors import MalformedNote, NewerVersion
+from tiercel.limits import DAY_MS
 from tiercel.parcel.box import Kind
 from tiercel.parcel.note import Note, Receipt, ReceiptKind, Reply, Want, decode_note
 from tiercel.parcel.symbols import layout_of
@@ -73,12 +74,13 @@ def _receipt(home: Home, bond: Bond, receipt: Receipt) -> None:
 
 
 def _transport(home: Home, bond: Bond, note: Note, road: RoadAt) -> None:
+    day = min(note.day, home.clock.now_ms() // DAY_MS)  # a note from the wrong year outweighs none that follows
     for bundle_hash in note.haves:
         bundle = bundles.out_by_hash(home.vault, bundle_hash)
-        if bundle is not None and bundle.bond == bond.id and bundle.heard_day <= note.day:
-            bundles.change_out(home.vault, bundle_hash, peer_has=1, heard_day=note.day)
+        if bundle is not None and bundle.bond == bond.id and bundle.heard_day <= day:
+            bundles.change_out(home.vault, bundle_hash, peer_has=1, heard_day=day)
     for want in note.wants:
-        _want(home, bond, want, note.day, road)
+        _want(home, bond, want, day, road)
     for pid in note.expired:
         _expired(home, bond, pid)
 

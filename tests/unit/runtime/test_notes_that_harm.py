@@ -8,6 +8,7 @@ import msgspec
 
 from people import Person, bonded, exchange
 from post_office import parcels
+from tiercel.limits import DAY_MS
 from tiercel.parcel.note import Note, Want
 from tiercel.runtime import hearing, reading, writing
 from tiercel.runtime.planning import RoadAt
@@ -110,6 +111,19 @@ def test_an_old_want_does_not_undo_a_have_of_the_same_day(tmp_path: Path) -> Non
         hear(ada, note)
         has += ada.home.vault.all("SELECT peer_has FROM bundles_out WHERE kind = 2")
     assert has == [(0,), (1,), (1,), (0,), (0,), (1,)]
+
+
+def test_a_note_from_the_wrong_year_does_not_outweigh_those_that_follow(tmp_path: Path) -> None:
+    ada, _bo = bonded(tmp_path)
+    (tmp_path / "film").write_bytes(ada.entropy.token(3_000_000))
+    ada.write("a film", enclosures=(tmp_path / "film",))
+    ada.sync()
+    [(digest,)] = ada.home.vault.all("SELECT hash FROM bundles_out WHERE kind = 2")
+    today = ada.clock.now_ms() // DAY_MS
+    hear(ada, Note(day=today - 1, haves=(digest,)))
+    hear(ada, Note(day=today + 4000, wants=(Want(digest, ((0, 1),)),)))
+    hear(ada, Note(day=today, haves=(digest,)))
+    assert ada.home.vault.all("SELECT peer_has FROM bundles_out WHERE kind = 2") == [(1,)]
 
 
 def test_an_old_want_put_back_is_answered_once_while_the_answer_lies_there(tmp_path: Path) -> None:
