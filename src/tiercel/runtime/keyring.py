@@ -17,6 +17,8 @@ from tiercel.vault import bonds
 from tiercel.vault.bonds import Bond, Root
 from tiercel.vault.store import Vault
 
+from .home import Home
+
 EPOCHS_TRIED_MAX = 256
 """Twenty years: what a clock far ahead may cost at most."""
 
@@ -45,6 +47,16 @@ def receiving(vault: Vault, bond: Bond, now_ms: int) -> list[Lock]:
             keys = epoch_keys(secret, bond.their_direction)
             locks.append(Lock(bond.id, keys, root.generation, epoch, root.standing == "superseded"))
     return locks
+
+
+def heard(home: Home, lock: Lock) -> Bond:
+    """Remember under which epoch and generation a parcel came, in the caller's transaction; give back its bond."""
+    if lock.epoch is not None and lock.generation is not None:
+        bonds.heard_epoch(home.vault, lock.bond, lock.epoch)
+        bond = bonds.bond_by_id(home.vault, lock.bond)
+        now = home.clock.now_ms()
+        bonds.take_generation(home.vault, bond.id, bond.their_direction, lock.generation, now)
+    return bonds.bond_by_id(home.vault, lock.bond)
 
 
 def sending(vault: Vault, bond: Bond, now_ms: int, clock_doubtful: bool = False) -> tuple[ParcelKeys, int] | None:

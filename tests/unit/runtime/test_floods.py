@@ -22,7 +22,7 @@ from tiercel.limits import GATHERED_BYTES_MAX, PAIRING_MESSAGE_BYTES_MAX, PARTIA
 from tiercel.parcel.box import Kind, seal_symbols
 from tiercel.parcel.epochs import ParcelKeys, pairing_keys
 from tiercel.parcel.symbols import Ref, layout_of
-from tiercel.runtime import bonds, gathering, reading, reading_roads, seals, syncing, writing
+from tiercel.runtime import asking, bonds, reading, seals, spool, spools, syncing, writing
 from tiercel.runtime.keyring import sending
 from tiercel.runtime.planning import new_name
 from tiercel.runtime.views import Draft
@@ -205,10 +205,10 @@ class Killed(BaseException): ...
 
 
 KILLS: dict[str, tuple[object, str]] = {
-    "before decoding": (gathering.EnclosureSpool, "_decode_groups"),
-    "while decoding": (gathering, "decode_group"),
-    "before its hash": (gathering, "_hash_file"),
-    "before its letter": (gathering.letters, "enclosures_by_hash"),
+    "before decoding": (spool.EnclosureSpool, "_decode_groups"),
+    "while decoding": (spool, "decode_group"),
+    "before its hash": (spool, "_hash_file"),
+    "before its letter": (spool.letters, "enclosures_by_hash"),
 }
 
 
@@ -288,7 +288,7 @@ def test_an_enclosure_that_cannot_be_put_together_stops_no_sync(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(gathering if where == "decode_group" else reading_roads, where, no_memory)
+        patch.setattr(spool if where == "decode_group" else spools, where, no_memory)
         for n in range(4):
             text = writing.write(ada.home, Draft("bo", f"letter {n}")).id
             ada.sync()
@@ -312,15 +312,15 @@ def test_nothing_is_noted_of_an_enclosure_whose_letter_went_while_it_was_read(
     bo.sync()
     for path, data in aside.items():
         path.write_bytes(data)
-    real = gathering.EnclosureSpool.note
+    real = spool.EnclosureSpool.note
 
-    def note(spool: gathering.EnclosureSpool) -> None:
+    def note(this: spool.EnclosureSpool) -> None:
         [row] = letters.letters_where(bo.home.vault, "kind = 0")
         bo.home.doomed.update(letters.burn(bo.home.vault, row))
-        real(spool)
+        real(this)
 
     with monkeypatch.context() as patch:
-        patch.setattr(gathering.EnclosureSpool, "note", note)
+        patch.setattr(spool.EnclosureSpool, "note", note)
         bo.sync()
     assert bo.home.vault.all("SELECT standing, file, held FROM bundles_in WHERE kind = 2") == [("spent", None, 0)]
     assert bo.home.vault.one("SELECT count(*) FROM tallies") == (0,)
@@ -331,13 +331,13 @@ def test_what_lacks_is_looked_up_only_for_what_changed(tmp_path: Path, monkeypat
     ada, bo = bonded(tmp_path)
     Flooder(bo, tmp_path).put(Kind.ENCLOSURE, bytes(32), GIB, [(0, 0)])
     asked = list[bytes]()
-    real = reading_roads.missing_groups
+    real = asking.missing_groups
 
     def counted(home: object, row: bundles.BundleIn, most: int) -> list[tuple[int, int]]:
         asked.append(row.hash)
         return real(home, row, most)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(reading_roads, "missing_groups", counted)
+    monkeypatch.setattr(asking, "missing_groups", counted)
     exchange(ada, rounds=3)
     assert asked == [bytes(32)]
     Flooder(bo, tmp_path).put(Kind.ENCLOSURE, bytes(32), GIB, [(0, 0)])

@@ -12,7 +12,7 @@ import pytest
 from people import Person, ada_and_bo, bonded, exchange
 from tiercel.errors import DiskFull, NameTaken, TwoAnswers, VaultError
 from tiercel.limits import DAY_MS
-from tiercel.runtime import bonds, putting, reading, reading_roads, syncing, writing, writing_roads
+from tiercel.runtime import bonds, putting, reading, spools, syncing, writing, writing_roads
 from tiercel.runtime.home import Home
 from tiercel.runtime.planning import RoadAt
 from tiercel.vault import bundles
@@ -65,7 +65,7 @@ def test_an_enclosure_cut_off_between_its_note_and_its_hash_is_not_sent_again(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(reading_roads.Reader, "_finish", killed)
+        patch.setattr(spools.Spools, "_finish", killed)
         with pytest.raises(Killed):
             syncing.sync(bo.home)
     bo.reopen().sync()
@@ -214,7 +214,7 @@ def test_a_disk_that_fails_under_an_enclosure_ends_in_its_sentence(
 
     def failing(*args: object, **more: object) -> object:
         caller = sys._getframe(1).f_code.co_filename
-        if caller.endswith(("gathering.py", "working.py")):
+        if caller.endswith(("spool.py", "working.py")):
             raise OSError(number, os.strerror(number))
         return whole(*args, **more)
 

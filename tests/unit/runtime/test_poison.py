@@ -17,7 +17,7 @@ from people import Person, bonded, exchange
 from post_office import of_letter, parcels
 from tiercel.errors import Duplicate, MalformedParcel, NewerVersion, SealBroken
 from tiercel.parcel import box, note, tags
-from tiercel.runtime import gathering, opening, reading
+from tiercel.runtime import opening, reading, spool
 from tiercel.runtime.doctor import examine
 from tiercel.vault import settings
 
@@ -185,11 +185,11 @@ def test_T_POISON_1_a_note_does_not_stop_the_next_parcel(tmp_path: Path, monkeyp
 def test_T_POISON_1_an_enclosure_does_not_stop_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What putting one together raises, at the end of a road or when a visit begins, concerns that one alone."""
     ada, bo = bonded(tmp_path)
-    real = gathering.EnclosureSpool.finish
+    real = spool.EnclosureSpool.finish
     poisons: dict[bytes, type[Exception]] = {}
     tries = Counter[bytes]()
 
-    def finish(self: gathering.EnclosureSpool) -> bool:
+    def finish(self: spool.EnclosureSpool) -> bool:
         if self.tally.is_whole() and self.row.hash in poisons and tries[self.row.hash] < TRIES_MAX:
             tries[self.row.hash] += 1
             raise poisons[self.row.hash]("poison")
@@ -204,7 +204,7 @@ def test_T_POISON_1_an_enclosure_does_not_stop_the_next(tmp_path: Path, monkeypa
         good.append(ada.write("good"))
         (digest,) = ada.home.vault.all("SELECT bundle_hash FROM enclosures ORDER BY rowid DESC LIMIT 1")[0]
         poisons[digest] = error
-    monkeypatch.setattr(gathering.EnclosureSpool, "finish", finish)
+    monkeypatch.setattr(spool.EnclosureSpool, "finish", finish)
     ada.sync()
     assert bo.sync().letters == len(good)
     bo.reopen()
