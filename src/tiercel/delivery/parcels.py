@@ -49,10 +49,11 @@ def comes_off(parcel: OnRoad, live: Container[bytes], now_ms: int, clock_doubtfu
 
 
 def pass_due(parcels: Sequence[OnRoad], delay_ms: int, now_ms: int) -> bool:
-    """Whether a whole pass over a bundle is put on a road, in place of what lies there.
+    """Whether a whole pass over a bundle is put on a road.
 
     It is when no parcel of it lies there or waits to be put; and when all that lie there have lain without a word for
-    longer than a word can take: of a parcel whose first bytes were damaged nobody can say that it is missing.
+    longer than a word can take: of a parcel whose first bytes were damaged nobody can say that it is missing. Each
+    pass that lies there doubles the wait.
 
     Args:
         parcels: Ours of one bundle that is still sent.
@@ -61,8 +62,8 @@ def pass_due(parcels: Sequence[OnRoad], delay_ms: int, now_ms: int) -> bool:
 
     Source: spec/delivery.md 6.
     """
-    wait_ms = retransmit_after_ms(2 * delay_ms, 0)
     lying = [parcel for parcel in parcels if parcel.here or not parcel.put]
+    wait_ms = retransmit_after_ms(2 * delay_ms, len({parcel.at_ms for parcel in lying}) - 1)
     return all(parcel.put and passed(parcel.at_ms, now_ms, wait_ms) for parcel in lying)
 
 

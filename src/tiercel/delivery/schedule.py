@@ -38,7 +38,7 @@ def seal_fits(made_day: int | None, today: int, road_delay_ms: int) -> bool:
 
 def retransmit_after_ms(round_trip_ms: int, tries: int) -> int:
     """How long to wait for word before saying it again: 2 x round trip x 2^tries, at most 30 days."""
-    return int(min(2 * round_trip_ms * 2 ** min(tries, 32), RETRANSMIT_DAYS_MAX * DAY_MS))
+    return int(min(2 * round_trip_ms * 2 ** max(0, min(tries, 32)), RETRANSMIT_DAYS_MAX * DAY_MS))
 
 
 def clock_in_doubt(last_run_ms: int, now_ms: int) -> bool:

@@ -48,7 +48,7 @@ def _planned(home: Home, road: RoadAt, bundle: BundleOut) -> list[Handed]:
     rows = bundles.handed_of(home.vault, road.row.id, bundle.hash)
     if not pass_due([road.parcel(row) for row in rows], road.carrier.road.delay_ms, home.clock.now_ms()):
         return rows
-    take_off(home, road, rows)
+    take_off(home, road, [row for row in rows if row.name not in road.present])
     with home.vault.transaction():
         if bundles.out_by_hash(home.vault, bundle.hash) is None:
             return []  # recalled meanwhile, because nothing of it had left: nothing may leave now

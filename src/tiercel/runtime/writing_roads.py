@@ -91,7 +91,7 @@ def _put_pairing(home: Home, road: RoadAt, bond: Bond) -> None:
     lying = [road.parcel(row) for row in rows if row.name in road.present]
     if lying and not pass_due(lying, road.carrier.road.delay_ms, home.clock.now_ms()):
         return
-    take_off(home, road, rows)
+    take_off(home, road, [row for row in rows if row.name not in road.present])
     name, now = planning.new_name(home), home.clock.now_ms()
     planned = Handed(road.row.id, name, bond.id, digest, None, profile.name, now, 0, None)
     with home.vault.transaction():

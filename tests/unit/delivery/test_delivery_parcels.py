@@ -51,6 +51,8 @@ def test_a_pass_is_due_when_what_lies_there_was_not_answered_for_longer_than_a_w
     assert not due(parcel(days=29.99)) and due(parcel(days=30)), "capped"
     assert not due(parcel(days=3.99), delay_days=1) and due(parcel(days=4), delay_days=1)
     assert not due(parcel(days=40), parcel(days=1)), "some of it was put again since, as asked"
+    assert not due(parcel(days=20), parcel(days=7.99), delay_days=1), "the second wait is twice the first"
+    assert due(parcel(days=20), parcel(days=8), delay_days=1)
     assert not due(parcel(days=40, put=False)) and not due(parcel(days=40, here=False, put=False))
     assert due(parcel(days=40), parcel(days=1, here=False))
     assert not due(parcel(days=-0.5)) and due(parcel(days=-3650)), "put by a clock that ran ahead"
