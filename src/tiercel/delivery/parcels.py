@@ -2,7 +2,7 @@
 
 Example:
     >>> lost = OnRoad(bundle=b"hash", at_ms=0, put=True, here=False)
-    >>> pass_due([lost], delay_ms=0, now_ms=0)
+    >>> pass_due([lost], delay_ms=0, now_ms=0, clock_doubtful=False)
     True
 """
 
@@ -48,7 +48,7 @@ def comes_off(parcel: OnRoad, live: Container[bytes], now_ms: int, clock_doubtfu
     return stale_on_folder(parcel.at_ms, now_ms) and not clock_doubtful
 
 
-def pass_due(parcels: Sequence[OnRoad], delay_ms: int, now_ms: int) -> bool:
+def pass_due(parcels: Sequence[OnRoad], delay_ms: int, now_ms: int, clock_doubtful: bool) -> bool:
     """Whether a whole pass over a bundle is put on a road.
 
     It is when no parcel of it lies there or waits to be put; and when all that lie there have lain without a word for
@@ -59,10 +59,13 @@ def pass_due(parcels: Sequence[OnRoad], delay_ms: int, now_ms: int) -> bool:
         parcels: Ours of one bundle that is still sent.
         delay_ms: The declared worst delay of the road, one way.
         now_ms: UTC milliseconds since 1970.
+        clock_doubtful: Then nothing is put again by time.
 
     Source: spec/delivery.md 6.
     """
     lying = [parcel for parcel in parcels if parcel.here or not parcel.put]
+    if lying and clock_doubtful:
+        return False
     wait_ms = retransmit_after_ms(2 * delay_ms, len({parcel.at_ms for parcel in lying}) - 1)
     return all(parcel.put and passed(parcel.at_ms, now_ms, wait_ms) for parcel in lying)
 

@@ -89,7 +89,7 @@ def _put_pairing(home: Home, road: RoadAt, bond: Bond) -> None:
     digest, profile = sha256(pairing.message_out), road.carrier.road.profiles[0]
     rows = bundles.handed_of(home.vault, road.row.id, digest)
     lying = [road.parcel(row) for row in rows if row.name in road.present]
-    if lying and not pass_due(lying, road.carrier.road.delay_ms, home.clock.now_ms()):
+    if lying and not pass_due(lying, road.carrier.road.delay_ms, home.clock.now_ms(), home.clock_doubtful):
         return
     take_off(home, road, [row for row in rows if row.name not in road.present])
     name, now = planning.new_name(home), home.clock.now_ms()

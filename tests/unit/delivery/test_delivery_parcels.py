@@ -43,8 +43,8 @@ def test_a_pass_is_due_when_nothing_lies_there_or_waits_to_be_put() -> None:
     assert not due(parcel(here=False), parcel(here=False, put=False))
 
 
-def due(*parcels: OnRoad, delay_days: float = 60) -> bool:
-    return pass_due(parcels, int(delay_days * DAY_MS), NOW)
+def due(*parcels: OnRoad, delay_days: float = 60, doubtful: bool = False) -> bool:
+    return pass_due(parcels, int(delay_days * DAY_MS), NOW, clock_doubtful=doubtful)
 
 
 def test_a_pass_is_due_when_what_lies_there_was_not_answered_for_longer_than_a_word_takes() -> None:
@@ -56,6 +56,11 @@ def test_a_pass_is_due_when_what_lies_there_was_not_answered_for_longer_than_a_w
     assert not due(parcel(days=40, put=False)) and not due(parcel(days=40, here=False, put=False))
     assert due(parcel(days=40), parcel(days=1, here=False))
     assert not due(parcel(days=-0.5)) and due(parcel(days=-3650)), "put by a clock that ran ahead"
+
+
+def test_a_clock_in_doubt_puts_nothing_again_by_time() -> None:
+    assert not due(parcel(days=400), doubtful=True) and not due(parcel(days=-3650), doubtful=True)
+    assert due(parcel(here=False), doubtful=True), "what is not there any more is no matter of time"
 
 
 def test_a_letter_is_handed_over_when_the_road_took_all_parcels_of_all_its_bundles() -> None:
