@@ -46,7 +46,8 @@ def put_bundle(home: Home, road: RoadAt, bundle: BundleOut, keys: ParcelKeys, pr
 
 def _planned(home: Home, road: RoadAt, bundle: BundleOut) -> list[Handed]:
     rows = bundles.handed_of(home.vault, road.row.id, bundle.hash)
-    if not pass_due([road.parcel(row) for row in rows], road.carrier.road.delay_ms, home.clock.now_ms(), home.clock_doubtful):
+    lying = [road.parcel(row) for row in rows]
+    if not pass_due(lying, road.carrier.road.delay_ms, home.clock.now_ms(), home.clock_doubtful):
         return rows
     take_off(home, road, [row for row in rows if row.name not in road.present])
     with home.vault.transaction():
