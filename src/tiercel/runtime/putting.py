@@ -5,7 +5,6 @@ A parcel's name is stored before the parcel is put, so that a crash between the 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import closing
 
@@ -15,7 +14,7 @@ from tiercel.errors import CarrierError, MalformedError, ParcelTaken, SealError
 from tiercel.limits import TAG_RANDOM_BYTES
 from tiercel.parcel.box import Kind, seal_symbols
 from tiercel.parcel.epochs import ParcelKeys
-from tiercel.parcel.symbols import Layout, encode, group_span, layout_of, pad_group
+from tiercel.parcel.symbols import layout_of
 from tiercel.vault import bundles, letters
 from tiercel.vault.bundles import BundleOut, Handed
 from tiercel.vault.letters import Letter
@@ -24,6 +23,7 @@ from . import planning, way
 from .home import Home
 from .opening import POISON
 from .planning import RoadAt, unpack_refs
+from .sources import SymbolSource
 from .views import Progress
 from .working import ahead
 
@@ -73,7 +73,7 @@ def _put_symbols(
             progress("writing " + road.row.name, done * size, len(rows) * size)
 
     try:
-        with closing(_Source(home, bundle, layout)) as source:
+        with closing(SymbolSource(home, bundle, layout)) as source:
             _put_all(home, road, rows, seal, say)
     except UNFIT:
         planned = [row for row in bundles.handed_of(home.vault, road.row.id, bundle.hash) if not row.put]
@@ -162,46 +162,3 @@ def _handed_over(home: Home, road: RoadAt, letter: Letter) -> None:
 
 def _fresh(home: Home, letter: Letter) -> Letter:
     return letters.letter_at(home.vault, letter.seq) or letter
-
-
-# -- symbols -----------------------------------------------------------------------------------------
-
-
-class _Source:
-    """Where the symbols of a bundle come from: bytes at hand, or the enclosure's file, a run at a time."""
-
-    def __init__(self, home: Home, bundle: BundleOut, layout: Layout) -> None:
-        self.layout, self.sealed, self.file = layout, bundle.sealed, -1
-        if bundle.file is not None:
-            self.file = os.open(home.vault.enclosures / bundle.file, os.O_RDONLY | os.O_CLOEXEC)
-
-    def symbols(self, refs: list[tuple[int, int]]) -> list[bytes | memoryview]:
-        """The symbols of these references, in their order; consecutive sources are read as one piece."""
-        found: list[bytes | memoryview] = []
-        at = 0
-        while at < len(refs):
-            end = at + 1
-            while end < len(refs) and refs[end] == (refs[at][0], refs[at][1] + end - at):
-                end += 1
-            found += self._run(refs[at][0], refs[at][1], end - at)
-            at = end
-        return found
-
-    def _run(self, group: int, first: int, count: int) -> list[bytes | memoryview]:
-        size = self.layout.symbol_bytes
-        if first + count <= self.layout.k:
-            start = group * self.layout.group_bytes + first * size
-            return [self._read(start, count * size).ljust(count * size, b"\0")]
-        offset, length = group_span(self.layout, group)
-        whole = pad_group(self.layout, self._read(offset, length))
-        return encode(self.layout, whole, range(first, first + count))
-
-    def _read(self, offset: int, length: int) -> bytes:
-        if self.sealed is not None:
-            return self.sealed[offset : offset + length]
-        return os.pread(self.file, length, offset)
-
-    def close(self) -> None:
-        """Close the file, if there is one."""
-        if self.file >= 0:
-            os.close(self.file)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 from people import Person, ada_and_bo, bonded, exchange
 from post_office import of_letter
 from tiercel.carriers.folder import FolderCarrier
-from tiercel.errors import CarrierError, SealBroken
+from tiercel.errors import CarrierError, SealBroken, VaultError
 from tiercel.limits import DAY_MS
 from tiercel.parcel.box import Kind, seal_symbols
 from tiercel.runtime import bonds, putting, reading, syncing, telling
@@ -216,3 +219,28 @@ def test_handing_over_again_and_again_is_one_step_of_the_way(tmp_path: Path) -> 
     assert len(events) == len({event.what for event in events})
     assert events[-1].at == ada.clock.now_ms() - DAY_MS
     assert [event.at for event in events] == sorted(event.at for event in events)
+
+
+@pytest.mark.parametrize("call", ["open", "pread"])
+def test_a_disk_that_fails_under_an_enclosure_to_be_sent_ends_in_its_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """It was called a bug."""
+    ada, bo = bonded(tmp_path)
+    enclosed = tmp_path / "plan.bin"
+    enclosed.write_bytes(os.urandom(300_000))
+    letter = ada.write("Here is the plan.", enclosures=(enclosed,))
+    whole = getattr(os, call)
+
+    def failing(*args: object, **more: object) -> object:
+        if sys._getframe(1).f_code.co_filename.endswith("sources.py"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return whole(*args, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, failing)
+        with pytest.raises(VaultError):
+            syncing.sync(ada.home)
+    ada.reopen()
+    exchange(ada, bo)
+    assert ada.state(letter) == "arrived"
