@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from tiercel.delivery.states import UNDER_WAY, Event, State
-from tiercel.errors import DiskFull, LimitError, NotBonded, StateForbids, UsageError
+from tiercel.errors import DiskFull, LimitError, NotBonded, StateForbids, UsageError, VaultError
 from tiercel.letter.record import FIRST_PREVIOUS, id_chain
 from tiercel.limits import (
     DAY_MS,
@@ -51,7 +51,7 @@ def write(home: Home, draft: Draft, send: bool = True, progress: Progress = no_p
     check_text(draft.text)
     bond = home.bond(draft.bond)
     enclosed = _seal_enclosures(home, draft.enclosures, progress)
-    stored = False
+    stored: Letter | None = None
     try:
         with home.vault.transaction():
             letter = _store(home, bond, draft, reply_to, enclosed)
@@ -59,9 +59,9 @@ def write(home: Home, draft: Draft, send: bool = True, progress: Progress = no_p
             ready = state == "bonded"
             if send and ready:
                 _accept(home, letter)
-            stored = True
+            stored = letter
     except BaseException:
-        if not stored:  # else the commit failed, and may be there all the same: what is orphaned is swept after a day
+        if stored is None or _is_gone(home, stored):
             _remove(home, enclosed)
         raise
     if send and not ready:
@@ -207,6 +207,14 @@ def _seal_enclosure(home: Home, n: int, path: Path, progress: Progress) -> Enclo
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     name = path.name.encode(errors="replace").decode()
     return Enclosure(0, n, name, kind, size, key, digest, file)
+
+
+def _is_gone(home: Home, letter: Letter) -> bool:
+    """Whether a commit that failed surely left nothing. After a failing disk nobody knows: the sweep looks in a day."""
+    try:
+        return letters.letter_at(home.vault, letter.seq) is None
+    except VaultError:
+        return False
 
 
 def _remove(home: Home, enclosed: list[Enclosure]) -> None:
