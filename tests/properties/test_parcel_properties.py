@@ -179,7 +179,8 @@ def several(items: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.lists(items, max_size=6).map(tuple)
 
 
-pairs = st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 65535)), min_size=1, max_size=30)
+groups = st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 65535))
+pairs = st.lists(groups, min_size=1, max_size=30, unique_by=lambda pair: pair[0])
 notes = st.builds(
     Note,
     day=st.integers(0, 10_000_000),
