@@ -381,9 +381,3 @@ class NotWhole(NotYet):
 
     sentence = "This enclosure has not come whole yet."
     remedy = "Run `tiercel sync` again when more has come."
-
-
-class NoPrekey(NotYet):
-    """The correspondent's keys for sealing are used up or too old."""
-
-    sentence = "There is no key of your correspondent to seal with; the letter waits."

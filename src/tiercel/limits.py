@@ -34,7 +34,6 @@ WANT_AGAIN_DAYS: Final = 7  # what an enclosure lacks is asked for again
 # -- prekeys; spec/sealing.md 2 --
 GIFTS_TARGET: Final = 32
 GIFTS_LOW: Final = 16
-GIFTS_PAPER: Final = 4
 GIFTS_MAX: Final = 256
 
 # -- sizes, bytes --

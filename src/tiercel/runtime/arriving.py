@@ -141,11 +141,14 @@ def repeat(home: Home, bond: Bond, letter_id: bytes, visit: int) -> None:
         say_receipt(home, bond, letter, ReceiptKind.ARRIVED, visit)
 
 
-def repeat_have(home: Home, bond: Bond, bundle: BundleIn) -> None:
-    """Parts of a whole enclosure came again: say once more that it is here, at most hourly.
+def repeat_have(home: Home, bond: Bond, bundle: BundleIn, visit: int) -> None:
+    """Parts of a whole enclosure came again: say once more that it is here, at most hourly, and of its letters.
 
-    Not daily: until it is heard the other side sends all of it at every visit.
+    Not daily: until it is heard the other side sends all of it at every visit. A writer who knows by a reply that the
+    letter came sends the enclosure alone, so this may be the only sign that a receipt was lost.
     """
+    for letter in letters.letters_naming(home.vault, bond.id, bundle.hash):
+        repeat(home, bond, letter.id, visit)
     now = home.clock.now_ms()
     if bundle.had_at is None or not 0 <= now - bundle.had_at < RECEIPT_DELAY_MS_MAX:
         bundles.change_in(home.vault, bond.id, bundle.hash, had_at=now)

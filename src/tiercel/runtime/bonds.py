@@ -242,15 +242,19 @@ def forget_ended(home: Home) -> None:
     for bond in rows.all_bonds(home.vault):
         if bond.state == "ended" and bond.auth_root is not None and _is_over(home, bond):
             with home.vault.transaction():
-                for letter in way.open_letters(home, bond.id):
-                    way.stop_sending(home, letter)
+                for letter in letters.letters_where(home.vault, "bond = ? AND recall_at IS NOT NULL", bond.id):
+                    letters.change_letter(home.vault, letter.seq, recall_at=None)
+                    letters.add_event(
+                        home.vault, letter.seq, home.clock.now_ms(), "nobody answers the recall: the bond has ended"
+                    )
                 rows.forget_keys(home.vault, bond.id)
 
 
 def _is_over(home: Home, bond: Bond) -> bool:
     ends = letters.letters_where(home.vault, "bond = ? AND kind = ?", bond.id, letters.END)
-    if any(letter.direction == "out" and letter.arrived_at is not None for letter in ends):
-        return not home.vault.one("SELECT 1 FROM notes_due WHERE bond = ? LIMIT 1", bond.id)
+    alone = all(letter.direction == "out" and letter.arrived_at is not None for letter in ends)
+    if alone and not home.vault.one("SELECT 1 FROM notes_due WHERE bond = ? LIMIT 1", bond.id):
+        return True
     before = home.clock.now_ms() - PREKEY_KEPT_DAYS * DAY_MS
     return not home.clock_doubtful and all((letter.arrived_at or letter.written_at or 0) < before for letter in ends)
 

@@ -213,7 +213,7 @@ class Reader:
         if known is not None and known.standing != "gathering":
             with self.home.vault.transaction():
                 heard(self.home, lock)
-                arriving.repeat_have(self.home, bond, known)
+                arriving.repeat_have(self.home, bond, known, self.visit)
             return True
         self.spools.add(name, lock, bond, box)
         return False

@@ -83,7 +83,8 @@ def remove(home: Home, name: str) -> None:
     with home.vault.transaction():
         for bond in roads.bonds_on(home.vault, row.id):
             found = bonds.bond_by_id(home.vault, bond)
-            if found.state not in ("refused", "ended") and len(roads.carriers_of(home.vault, bond)) == 1:
+            needs_it = found.state == "pairing" or found.auth_root is not None  # an end has to get there as well
+            if needs_it and len(roads.carriers_of(home.vault, bond)) == 1:
                 raise StateForbids(
                     f"{found.name} can be reached over this road only; nothing was changed.",
                     remedy=_instead_of_removing(row, found),
@@ -92,6 +93,8 @@ def remove(home: Home, name: str) -> None:
 
 
 def _instead_of_removing(row: CarrierRow, bond: bonds.Bond) -> str:
+    if bond.state == "ended":
+        return "The end of this bond has not reached the other side yet. Sync, and remove the carrier later."
     how = f"tiercel bond {'end' if bond.state == 'bonded' else 'refuse'} {bond.name}"
     moved = f"If the folder has moved, give its new place: tiercel carrier move {row.name} PATH"
     return f"{moved}\nIf you want no letters with {bond.name} any more: {how}"

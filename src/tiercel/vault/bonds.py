@@ -203,7 +203,7 @@ def warnings_of(vault: Vault, bond: int) -> tuple[str, ...]:
 
 
 def forget_keys(vault: Vault, bond: int) -> None:
-    """Delete every secret of a bond that was refused or has ended; letters, if any, stay."""
-    for table in ("pairings", "roots", "prekeys_ours", "prekeys_theirs", "notes_due"):
+    """Delete every secret of a bond that was refused or has ended, and what was still sent; letters, if any, stay."""
+    for table in ("pairings", "roots", "prekeys_ours", "prekeys_theirs", "notes_due", "bundles_out"):
         vault.run(f"DELETE FROM {table} WHERE bond = ?", bond)
     change_bond(vault, bond, auth_root=None)

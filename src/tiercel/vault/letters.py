@@ -161,7 +161,8 @@ def burn(vault: Vault, letter: Letter) -> list[str]:
     """Delete a letter's text and enclosure keys but keep its id; give back the enclosure files to remove."""
     vault.run("DELETE FROM letters_fts WHERE rowid = ?", letter.seq)
     change_letter(vault, letter.seq, body="", subject=None, place=None, dated=None)
-    files = [row[0] for row in vault.all("SELECT file FROM enclosures WHERE letter = ?", letter.seq) if row[0]]
+    stored = vault.all("SELECT bundle_hash, file FROM enclosures WHERE letter = ? AND file IS NOT NULL", letter.seq)
+    files = [file for _hash, file in stored]
     begun = (
         "bond = ? AND hash IN (SELECT bundle_hash FROM enclosures WHERE letter = ? AND file IS NULL)"
         " AND hash NOT IN (SELECT bundle_hash FROM enclosures WHERE letter <> ?)"
@@ -172,13 +173,18 @@ def burn(vault: Vault, letter: Letter) -> list[str]:
         bundles.drop_symbols(vault, letter.bond, digest)
         bundles.change_in(vault, letter.bond, digest, standing="spent", file=None)
         files += [file] if file else []
-    for file in files:  # known as taken, so that a copy on some road is not gathered again
-        vault.run(
-            "UPDATE bundles_in SET standing = 'spent', file = NULL WHERE file = ?1"
-            " AND NOT EXISTS (SELECT 1 FROM enclosures WHERE file = ?1)",
-            file,
-        )
+    for digest, _file in stored if letter.direction == "in" else ():
+        _taken(vault, letter.bond, digest)
     return files
+
+
+def _taken(vault: Vault, bond: int, bundle_hash: bytes) -> None:
+    """No letter names it any more: known as taken, so that a copy on some road is not gathered again."""
+    vault.run(
+        "UPDATE bundles_in SET standing = 'spent', file = NULL WHERE bond = ?1 AND hash = ?2 AND file IS NOT NULL AND"
+        " NOT EXISTS (SELECT 1 FROM enclosures WHERE bundle_hash = ?2 AND enclosures.file = bundles_in.file)",
+        bond, bundle_hash,
+    )  # fmt: skip
 
 
 def burnable(vault: Vault, bond: int, read_before_ms: int | None, sent: bool) -> list[Letter]:
@@ -224,6 +230,12 @@ def add_enclosure(vault: Vault, enclosure: Enclosure) -> None:
 def enclosures_of(vault: Vault, letter: int) -> list[Enclosure]:
     """The enclosures of a letter, in order."""
     return select(vault, Enclosure, "enclosures", "WHERE letter = ? ORDER BY n", letter)
+
+
+def letters_naming(vault: Vault, bond: int, bundle_hash: bytes) -> list[Letter]:
+    """Incoming letters of a bond in which a bundle is enclosed."""
+    where = "bond = ? AND direction = 'in' AND seq IN (SELECT letter FROM enclosures WHERE bundle_hash = ?)"
+    return letters_where(vault, where, bond, bundle_hash)
 
 
 def enclosures_by_hash(vault: Vault, bond: int, bundle_hash: bytes) -> list[Enclosure]:
