@@ -26,17 +26,19 @@ def put_notes(home: Home, road: RoadAt, bond: Bond, keys: ParcelKeys, visit: int
     if not due:
         return
     said = split(_note(due, home.clock.now_ms() // DAY_MS), note_room(road.carrier.road.profiles[0]))
-    put_sealed(home, road, [_parcel(home, road, bond, keys, note) for note in said])
+    parcels = [_parcel(home, road, bond, keys, note) for note in said]
+    with home.vault.transaction():
+        for row, _sealed in parcels:
+            bundles.plan(home.vault, row)
+    put_sealed(home, road, parcels)
     with home.vault.transaction():
         notes.said(home.vault, [item.id for item in due])
 
 
 def _parcel(home: Home, road: RoadAt, bond: Bond, keys: ParcelKeys, note: Note) -> tuple[Handed, bytearray]:
-    """A note sealed, its name remembered."""
+    """A note sealed, and the name that is to be remembered before it is put."""
     profile, name, now = road.carrier.road.profiles[0], planning.new_name(home), home.clock.now_ms()
     row = Handed(road.row.id, name, bond.id, None, None, profile.name, now, 0, None)
-    with home.vault.transaction():
-        bundles.plan(home.vault, row)
     return row, seal_note(keys, profile, home.entropy.token(TAG_RANDOM_BYTES), encode_note(note))
 
 

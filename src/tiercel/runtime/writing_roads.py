@@ -47,8 +47,9 @@ def _write_bond(home: Home, road: RoadAt, bond: Bond, visit: int, progress: Prog
     keys = sending(home.vault, bond, home.clock.now_ms(), home.clock_doubtful)
     if keys is None:
         return
-    with home.vault.transaction():
-        bonds.sent_epoch(home.vault, bond.id, keys[1])
+    if keys[1] > bond.newest_sent:
+        with home.vault.transaction():
+            bonds.sent_epoch(home.vault, bond.id, keys[1])
     with _passed_over(road, f"A note to {bond.name}"):
         put_notes(home, road, bond, keys[0], visit)
     for bundle in bundles.out_of_bond(home.vault, bond.id):
