@@ -114,8 +114,11 @@ def _want(home: Home, bond: Bond, want: Want, day: int, road: RoadAt) -> None:
     asked = sha256(encode_record(want))
     if any(handed.want == asked for handed in bundles.handed_of(home.vault, road.row.id, bundle.hash)):
         return  # what answers it still lies there
-    refs = wanted_pass(layout_of(bundle.length), bundle.next_index, want.groups)
-    planning.plan_refs(home, road, bundle, refs, max(missing for _group, missing in want.groups), asked)
+    lying = planning.symbols_lying(home, road, bundle)  # the other side asks of a slow folder before all of it is there
+    groups = [(group, missing - lying[group]) for group, missing in want.groups if missing > lying[group]]
+    if groups:
+        refs = wanted_pass(layout_of(bundle.length), bundle.next_index, groups)
+        planning.plan_refs(home, road, bundle, refs, max(missing for _group, missing in groups), asked)
 
 
 def _recall(home: Home, bond: Bond, letter_id: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -90,3 +91,9 @@ def drop_vanished(home: Home, road: RoadAt, bundle: BundleOut) -> None:
     for handed in bundles.handed_of(home.vault, road.row.id, bundle.hash):
         if handed.put and handed.name not in road.present:
             bundles.drop_handed(home.vault, handed.carrier, handed.name)
+
+
+def symbols_lying(home: Home, road: RoadAt, bundle: BundleOut) -> Counter[int]:
+    """How many symbols of each group still lie on the road or wait to be put, once what vanished is forgotten."""
+    rows = bundles.handed_of(home.vault, road.row.id, bundle.hash)
+    return Counter(group for row in rows for group, _index in unpack_refs(row.refs or b""))
