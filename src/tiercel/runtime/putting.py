@@ -10,7 +10,7 @@ from contextlib import closing
 
 from tiercel.delivery.parcels import HANDED_OVER_AGAIN, handed_over, handing_over, pass_due
 from tiercel.delivery.states import Event, State
-from tiercel.errors import CarrierError, MalformedError, ParcelTaken, SealError
+from tiercel.errors import CarrierError, EnclosureDamaged, MalformedError, ParcelTaken, SealError
 from tiercel.limits import TAG_RANDOM_BYTES
 from tiercel.parcel.box import Kind, seal_symbols
 from tiercel.parcel.epochs import ParcelKeys
@@ -76,8 +76,13 @@ def _put_symbols(
         with closing(SymbolSource(home, bundle, layout)) as source:
             _put_all(home, road, rows, seal, say)
     except UNFIT:
-        planned = [row for row in bundles.handed_of(home.vault, road.row.id, bundle.hash) if not row.put]
-        take_off(home, road, planned)  # planned anew at the next visit, not tried again for ever
+        # What was put of it goes too: the rest alone would pass for the whole. The next visit plans a whole pass.
+        take_off(home, road, bundles.handed_of(home.vault, road.row.id, bundle.hash))
+        raise
+    except EnclosureDamaged:
+        begun = {row.at for row in rows}  # a pass that lies there from before is all that is left of it: it stays
+        lying = bundles.handed_of(home.vault, road.row.id, bundle.hash)
+        take_off(home, road, [row for row in lying if row.at in begun])
         raise
 
 

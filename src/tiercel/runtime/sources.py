@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from tiercel.errors import EnclosureDamaged
 from tiercel.parcel.symbols import Layout, encode, group_span, pad_group
-from tiercel.vault.border import files as converted
 from tiercel.vault.bundles import BundleOut
 
 from .home import Home
+
+
+@contextmanager
+def _damaged() -> Iterator[None]:
+    """A file of an enclosure that cannot be read concerns its letter only, not the vault."""
+    try:
+        yield
+    except OSError as error:
+        raise EnclosureDamaged() from error
 
 
 class SymbolSource:
     """Bytes at hand, or the enclosure's file, a run at a time.
 
     Raises:
-        VaultError: The disk of the vault failed; here and in :meth:`symbols`.
+        EnclosureDamaged: The file cannot be read, or is shorter than the bundle; here and in :meth:`symbols`.
     """
 
     def __init__(self, home: Home, bundle: BundleOut, layout: Layout) -> None:
         self.layout, self.sealed, self.file = layout, bundle.sealed, -1
         if bundle.file is not None:
-            with converted():
+            with _damaged():
                 self.file = os.open(home.vault.enclosures / bundle.file, os.O_RDONLY | os.O_CLOEXEC)
 
     def symbols(self, refs: list[tuple[int, int]]) -> list[bytes | memoryview]:
@@ -48,8 +59,11 @@ class SymbolSource:
     def _read(self, offset: int, length: int) -> bytes:
         if self.sealed is not None:
             return self.sealed[offset : offset + length]
-        with converted():
-            return os.pread(self.file, length, offset)
+        with _damaged():
+            data = os.pread(self.file, length, offset)
+        if len(data) < min(length, self.layout.bundle_len - offset):
+            raise EnclosureDamaged()
+        return data
 
     def close(self) -> None:
         """Close the file, if there is one."""

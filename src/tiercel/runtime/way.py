@@ -35,16 +35,33 @@ def open_letters(home: Home, bond: int) -> list[Letter]:
 
 
 def lost_enclosure(home: Home, letter: Letter) -> bool:
-    """Whether the stored file of an enclosure is gone: then the letter waits, and no other one waits for it."""
+    """Whether the stored file of an enclosure is gone or cut: then the letter waits, and no other one waits for it."""
     files = [item.file for item in letters.enclosures_of(home.vault, letter.seq) if item.file is not None]
-    return not all((home.vault.enclosures / file).is_file() for file in files)
+    lengths = {item.file: item.length for item in bundles.out_of_letter(home.vault, letter.seq)}
+    return any(lost_file(home, file, lengths.get(file)) for file in files)
+
+
+def lost_file(home: Home, file: str, length: int | None) -> bool:
+    """Whether a stored enclosure is not there, or not of the length of its bundle where that is known."""
+    path = home.vault.enclosures / file
+    try:
+        return not path.is_file() or (length is not None and path.stat().st_size != length)
+    except OSError:
+        return True
+
+
+def say_lost(bond: Bond, letter: Letter, what: str = "is missing from the vault folder, or not whole") -> str:
+    """A sentence for a letter that waits for its enclosure."""
+    return (
+        f"An enclosure of your letter {to_base32(letter.id)[:8]} to {bond.name} {what}; the letter waits."
+        " Put back a copy of the vault folder, or recall it and write anew."
+    )
 
 
 def said_of_lost(home: Home) -> list[str]:
     """A sentence for each letter that cannot leave because an enclosure is lost."""
     return [
-        f"An enclosure of your letter {to_base32(letter.id)[:8]} to {bond.name} is missing from the vault folder; the"
-        " letter waits. Put back a copy of the vault folder, or recall it and write anew."
+        say_lost(bond, letter)
         for bond in bonds.all_bonds(home.vault)
         for letter in open_letters(home, bond.id)
         if lost_enclosure(home, letter)

@@ -7,16 +7,17 @@ from contextlib import contextmanager
 
 from tiercel.crypto import sha256
 from tiercel.delivery.parcels import comes_off, pass_due
+from tiercel.errors import EnclosureDamaged
 from tiercel.limits import TAG_RANDOM_BYTES
 from tiercel.parcel.box import Kind, seal_symbols
 from tiercel.parcel.epochs import ParcelKeys, pairing_keys
 from tiercel.parcel.symbols import encode, layout_of, pad_group
 from tiercel.ports import Profile
-from tiercel.vault import bonds, bundles, roads
+from tiercel.vault import bonds, bundles, letters, roads
 from tiercel.vault.bonds import Bond
 from tiercel.vault.bundles import Handed
 
-from . import planning
+from . import planning, way
 from .home import Home
 from .keyring import sending
 from .planning import RoadAt
@@ -53,10 +54,14 @@ def _write_bond(home: Home, road: RoadAt, bond: Bond, visit: int, progress: Prog
     with _passed_over(road, f"A note to {bond.name}"):
         put_notes(home, road, bond, keys[0], visit)
     for bundle in bundles.out_of_bond(home.vault, bond.id):
-        if bundle.file is not None and not (home.vault.enclosures / bundle.file).is_file():
+        if bundle.file is not None and way.lost_file(home, bundle.file, bundle.length):
             continue  # lost: said with the report
         with _passed_over(road, f"A part of a letter to {bond.name}"):
-            put_bundle(home, road, bundle, keys[0], progress)
+            try:
+                put_bundle(home, road, bundle, keys[0], progress)
+            except EnclosureDamaged:
+                letter = letters.letter_at(home.vault, bundle.letter)
+                road.said += [way.say_lost(bond, letter, "cannot be read")] if letter else []
 
 
 @contextmanager

@@ -13,10 +13,10 @@ import pytest
 from people import Person, ada_and_bo, bonded, exchange
 from post_office import of_letter
 from tiercel.carriers.folder import FolderCarrier
-from tiercel.errors import CarrierError, SealBroken, VaultError
+from tiercel.errors import CarrierError, ParcelTaken, SealBroken
 from tiercel.limits import DAY_MS
 from tiercel.parcel.box import Kind, seal_symbols
-from tiercel.runtime import bonds, putting, reading, syncing, telling
+from tiercel.runtime import bonds, putting, reading, seals, syncing, telling
 from tiercel.runtime.writing_roads import write_road
 
 
@@ -222,14 +222,15 @@ def test_handing_over_again_and_again_is_one_step_of_the_way(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("call", ["open", "pread"])
-def test_a_disk_that_fails_under_an_enclosure_to_be_sent_ends_in_its_sentence(
+def test_an_enclosure_to_be_sent_that_cannot_be_read_stops_no_other_letter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    """It was called a bug."""
+    """It ended every sync of every bond."""
     ada, bo = bonded(tmp_path)
     enclosed = tmp_path / "plan.bin"
     enclosed.write_bytes(os.urandom(300_000))
     letter = ada.write("Here is the plan.", enclosures=(enclosed,))
+    other = ada.write("Without a plan.")
     whole = getattr(os, call)
 
     def failing(*args: object, **more: object) -> object:
@@ -239,8 +240,52 @@ def test_a_disk_that_fails_under_an_enclosure_to_be_sent_ends_in_its_sentence(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, call, failing)
-        with pytest.raises(VaultError):
-            syncing.sync(ada.home)
-    ada.reopen()
+        for _ in range(2):
+            assert any(letter[:8] in said and "cannot be read" in said for said in ada.sync().notices)
+        assert ada.state(letter) == "sealed" and ada.state(other) == "handed over"
     exchange(ada, bo)
+    assert ada.state(letter) == ada.state(other) == "arrived"
+
+
+def test_an_enclosure_cut_short_at_home_is_said_and_not_sent_as_zeros(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    enclosed = tmp_path / "plan.bin"
+    enclosed.write_bytes(os.urandom(300_000))
+    letter = ada.write("Here is the plan.", enclosures=(enclosed,))
+    [path] = ada.home.vault.enclosures.iterdir()
+    seals.seal_waiting(ada.home)
+    data = path.read_bytes()
+    path.write_bytes(data[:100_000])
+    for _ in range(2):
+        assert any(letter[:8] in said and "not whole" in said for said in ada.sync().notices)
+    assert rows(ada, "bundle IN (SELECT hash FROM bundles_out WHERE kind = 2)") == 0
+    assert ada.state(letter) == "sealed"
+    path.write_bytes(data)
+    exchange(ada, bo)
+    assert ada.state(letter) == "arrived"
+
+
+def test_what_was_put_of_a_bundle_that_failed_half_way_does_not_pass_for_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next visit called a letter handed over of which an eighth lay on the road."""
+    ada, bo = bonded(tmp_path)
+    enclosed = tmp_path / "plan.bin"
+    enclosed.write_bytes(os.urandom(500_000))
+    letter = ada.write("Here is the plan.", enclosures=(enclosed,))
+    real, count = FolderCarrier.put, iter(range(1000))
+
+    def taken(self: FolderCarrier, name: str, parcel: bytes) -> int | None:
+        if next(count) == 3:
+            raise ParcelTaken
+        return real(self, name, parcel)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderCarrier, "put", taken)
+        assert any("ParcelTaken" in said for said in ada.sync().notices)
+    assert rows(ada, "bundle IN (SELECT hash FROM bundles_out WHERE kind = 2)") == 0
+    ada.sync()
+    assert ada.state(letter) == "handed over"
+    assert len(of_letter(ada, letter, tmp_path / "post")) >= 500_000 // 65_536
+    exchange(bo, ada)
     assert ada.state(letter) == "arrived"
