@@ -180,7 +180,14 @@ def unasked(vault: Vault, bond: int) -> list[BundleIn]:
     return select(vault, BundleIn, "bundles_in", where, bond)
 
 
-_UNCLAIMED = "standing IN ('gathering', 'whole', 'refused') AND hash NOT IN (SELECT bundle_hash FROM enclosures)"
+_UNCLAIMED = "standing IN ('gathering', 'whole', 'refused') AND hash NOT IN"
+_UNCLAIMED += " (SELECT bundle_hash FROM enclosures WHERE file IS NOT NULL OR asked_at IS NOT NULL)"
+
+
+def letter_came_at(vault: Vault, bond: int, letter: bytes) -> int | None:
+    """When the first parcel of a letter came. It searches all that ever came: for what is rarely asked."""
+    row = vault.one("SELECT max(first_at) FROM bundles_in WHERE bond = ? AND letter = ?", bond, letter)
+    return row[0] if row else None
 
 
 def unclaimed_bytes(vault: Vault, bond: int) -> int:
@@ -191,9 +198,10 @@ def unclaimed_bytes(vault: Vault, bond: int) -> int:
 
 
 def coming_bytes(vault: Vault, bond: int) -> int:
-    """Bytes of enclosures that began to come and are not here."""
+    """Bytes of enclosures that began to come and are not here, without those that letters gave up."""
     size = f"iif(length > {SMALL_BUNDLE_BYTES_MAX}, {SYMBOL_LARGE_BYTES}, {SYMBOL_SMALL_BYTES})"
-    where = "WHERE +bond = ? AND kind = 2 AND standing = 'gathering'"
+    given_up = "SELECT bundle_hash FROM enclosures WHERE file IS NULL GROUP BY bundle_hash HAVING max(asked_at) IS NULL"
+    where = f"WHERE +bond = ? AND kind = 2 AND standing = 'gathering' AND hash NOT IN ({given_up})"
     row = vault.one(f"SELECT coalesce(sum(max(0, length - held * {size})), 0) FROM bundles_in {where}", bond)
     return int(row[0]) if row else 0
 

@@ -247,15 +247,15 @@ def enclosures_by_hash(vault: Vault, bond: int, bundle_hash: bytes) -> list[Encl
     return select(vault, Enclosure, "enclosures", where, bundle_hash, bond)
 
 
-def enclosures_overdue(vault: Vault, now_ms: int, after_ms: int) -> list[tuple[int, Enclosure]]:
-    """Enclosures that letters wait for and that were not asked for of late: (bond, enclosure)."""
-    where = "WHERE file IS NULL AND asked_at NOT BETWEEN ? AND ?"
-    waiting = select(vault, Enclosure, "enclosures", where, now_ms - after_ms + 1, now_ms)
-    return [(letter.bond, item) for item in waiting if (letter := letter_at(vault, item.letter)) is not None]
+def enclosures_overdue(vault: Vault, now_ms: int, after_ms: int, most: int) -> list[tuple[Letter, Enclosure]]:
+    """Enclosures that letters wait for and that were not asked for of late, the longest first: (letter, enclosure)."""
+    where = "WHERE file IS NULL AND asked_at NOT BETWEEN ? AND ? ORDER BY asked_at LIMIT ?"
+    waiting = select(vault, Enclosure, "enclosures", where, now_ms - after_ms + 1, now_ms, most)
+    return [(letter, item) for item in waiting if (letter := letter_at(vault, item.letter)) is not None]
 
 
-def enclosure_asked(vault: Vault, enclosure: Enclosure, now_ms: int) -> None:
-    """Remember when an enclosure was asked for."""
+def enclosure_asked(vault: Vault, enclosure: Enclosure, now_ms: int | None) -> None:
+    """Remember when an enclosure was asked for; None when it is given up and never asked for again."""
     update(vault, "enclosures", "letter = ? AND n = ?", (enclosure.letter, enclosure.n), asked_at=now_ms)
 
 
