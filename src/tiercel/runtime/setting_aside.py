@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from tiercel.errors import CarrierError, TiercelError
 from tiercel.vault import bundles, roads
 from tiercel.vault.bundles import BundleIn
-from tiercel.wire import to_base32
+from tiercel.wire import from_base32, to_base32
 
 from .home import Home
 from .planning import RoadAt
+
+_BUNDLE = "bundle "  # before the hash where a bundle failed and not one parcel: in no parcel's name
 
 
 class UnforeseenError(Exception):
@@ -55,7 +57,7 @@ class Aside:
         """Count the failure; a bundle that fails a few times is kept for a later version, and not opened for ever."""
         vault, bundle = self.home.vault, error.bundle
         with vault.transaction():
-            hopeless = self._hopeless(to_base32(bundle.hash))
+            hopeless = self._hopeless(_BUNDLE + to_base32(bundle.hash))
             if hopeless:
                 bundles.spent(vault, bundle)
                 bundles.quarantine(vault, bundle.bond, bundle.hash, "unreadable", error.whole, bundle.first_at)
@@ -66,9 +68,31 @@ class Aside:
     def enclosure(self, bundle_hash: bytes, error: BaseException) -> bool:
         """Count the failure; say whether an enclosure failed often enough to be asked for again."""
         with self.home.vault.transaction():
-            hopeless = self._hopeless(to_base32(bundle_hash))
+            hopeless = self._hopeless(_BUNDLE + to_base32(bundle_hash))
         self.say(f"An enclosure came that could not be put together ({type(error).__name__}).")
         return hopeless
+
+    def forget_gone(self) -> None:
+        """Forget the failures of parcels that are not on the road any more, and of bundles that were taken in.
+
+        Raises:
+            CarrierError: The road cannot be listed.
+        """
+        failed = roads.poison_names(self.home.vault, self.road.row.id)
+        if not failed:
+            return
+        here = {entry.name for entry in self.road.carrier.list()}
+        gone = [key for key in failed if (self._taken_in(key) if key.startswith(_BUNDLE) else key not in here)]
+        if gone:
+            with self.home.vault.transaction():
+                for key in gone:
+                    roads.forget_poison(self.home.vault, self.road.row.id, key)
+
+    def _taken_in(self, key: str) -> bool:
+        digest = from_base32(key.removeprefix(_BUNDLE))
+        on_road = roads.bonds_on(self.home.vault, self.road.row.id)
+        known = [bundles.in_by_hash(self.home.vault, bond, digest) for bond in on_road]
+        return any(row is not None and row.standing != "gathering" for row in known)
 
     def _hopeless(self, key: str) -> bool:
         hopeless = roads.poisoned(self.home.vault, self.road.row.id, key)

@@ -73,7 +73,11 @@ class Spools:
             self.close()
 
     def resume(self) -> None:
-        """An enclosure whose last parcel was noted before a crash is not sent again: it is finished now."""
+        """An enclosure whose last parcel was noted before a crash is not sent again: it is finished now.
+
+        What failed at an earlier visit and is gone from the road by now is forgotten.
+        """
+        self.aside.forget_gone()
         for bond_id in roads.bonds_on(self.home.vault, self.road.row.id):
             for row in bundles.gathering(self.home.vault, bond_id, Kind.ENCLOSURE):
                 if is_complete(row):

@@ -77,3 +77,8 @@ def poisoned(vault: Vault, carrier: int, name: str) -> bool:
 def forget_poison(vault: Vault, carrier: int, name: str) -> None:
     """A parcel was taken in or removed after all."""
     vault.run("DELETE FROM poison WHERE carrier = ? AND name = ?", carrier, name)
+
+
+def poison_names(vault: Vault, carrier: int) -> list[str]:
+    """What failed on a road and is tried again."""
+    return [row[0] for row in vault.all("SELECT name FROM poison WHERE carrier = ? ORDER BY name", carrier)]

@@ -19,7 +19,8 @@ from tiercel.errors import Duplicate, MalformedParcel, NewerVersion, SealBroken
 from tiercel.parcel import box, note, tags
 from tiercel.runtime import opening, reading, spool
 from tiercel.runtime.doctor import examine
-from tiercel.vault import settings
+from tiercel.vault import bundles, roads, settings
+from tiercel.wire import to_base32
 
 POISONS: list[type[Exception]] = [
     ValueError, OverflowError, MemoryError, RecursionError, UnicodeError, zlib.error, struct.error, InvalidTag,
@@ -295,3 +296,34 @@ def test_many_enclosures_need_few_open_files(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert ada.state(letter) == "arrived"
     assert reading.save_enclosure(bo.home, letter, 77, tmp_path / "post")[0].read_bytes() == b"76"
+
+
+def test_what_vanished_by_itself_leaves_no_count_behind(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    ada.write("x")
+    ada.sync()
+    theirs = {each.name for each in (tmp_path / "post").iterdir()} & bundles.own_names(ada.home.vault, 1)
+    data = (tmp_path / "post" / min(theirs)).read_bytes()
+    for n in range(3):
+        copy = tmp_path / "post" / to_base32(bytes([n]) * 16)
+        copy.write_bytes(data[:-20] + bytes(20))
+        bo.sync()
+        assert roads.poison_names(bo.home.vault, 1) == [copy.name]
+        copy.unlink()
+    bo.sync()
+    assert roads.poison_names(bo.home.vault, 1) == []
+
+
+def test_a_bundle_that_was_taken_in_after_all_leaves_no_count_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bo = bonded(tmp_path)
+    poisoned = PoisonedOpener({"once": MemoryError})
+    letter = ada.write("once")
+    ada.sync()
+    with monkeypatch.context() as patched:
+        patched.setattr(opening, "decode_letter", poisoned)
+        bo.sync()
+    assert len(roads.poison_names(bo.home.vault, 1)) == 1
+    exchange(bo, ada)
+    assert ada.state(letter) == "arrived" and roads.poison_names(bo.home.vault, 1) == []
