@@ -23,6 +23,7 @@ from tiercel.parcel.box import Kind as ParcelKind
 from tiercel.sealing.envelope import BondKeys, seal_letter
 from tiercel.sealing.padding import room_left
 from tiercel.sealing.prekeys import Gift, make_prekey
+from tiercel.sealing.stream import sealed_size
 from tiercel.vault import bonds, bundles, letters, prekeys, roads
 from tiercel.vault.bonds import Bond, Root
 from tiercel.vault.bundles import BundleOut
@@ -236,22 +237,11 @@ def _store(home: Home, bond: Bond, letter: Letter, gift: TheirPrekey, record: Le
     )
     for item in letters.enclosures_of(home.vault, letter.seq):
         if item.file is not None and bundles.out_by_hash(home.vault, item.bundle_hash) is None:
-            length = (home.vault.enclosures / item.file).stat().st_size
-            if length:
-                enclosed = BundleOut(
-                    item.bundle_hash,
-                    bond.id,
-                    letter.seq,
-                    ParcelKind.ENCLOSURE,
-                    length,
-                    None,
-                    item.file,
-                    None,
-                    None,
-                    0,
-                    0,
-                )
-                bundles.add_out(home.vault, enclosed)
+            length, kind = sealed_size(item.size), ParcelKind.ENCLOSURE
+            enclosed = BundleOut(
+                item.bundle_hash, bond.id, letter.seq, kind, length, None, item.file, None, None, 0, 0
+            )  # fmt: skip
+            bundles.add_out(home.vault, enclosed)
     carried = record.root.generation if record.root is not None and letter.seals == 0 else None
     if letter.seals:
         home.vault.run("UPDATE prekeys_ours SET letter = NULL WHERE bond = ? AND letter = ?", bond.id, letter.id)

@@ -36,16 +36,17 @@ def open_letters(home: Home, bond: int) -> list[Letter]:
 
 def lost_enclosure(home: Home, letter: Letter) -> bool:
     """Whether the stored file of an enclosure is gone or cut: then the letter waits, and no other one waits for it."""
-    files = [item.file for item in letters.enclosures_of(home.vault, letter.seq) if item.file is not None]
-    lengths = {item.file: item.length for item in bundles.out_of_letter(home.vault, letter.seq)}
-    return any(lost_file(home, file, lengths.get(file)) for file in files)
+    from tiercel.sealing.stream import sealed_size  # listing letters, which comes by here, needs no sealing
+
+    enclosed = letters.enclosures_of(home.vault, letter.seq)
+    return any(item.file is not None and lost_file(home, item.file, sealed_size(item.size)) for item in enclosed)
 
 
-def lost_file(home: Home, file: str, length: int | None) -> bool:
-    """Whether a stored enclosure is not there, or not of the length of its bundle where that is known."""
+def lost_file(home: Home, file: str, length: int) -> bool:
+    """Whether a stored enclosure is not there, or not of the length of its bundle."""
     path = home.vault.enclosures / file
     try:
-        return not path.is_file() or (length is not None and path.stat().st_size != length)
+        return not path.is_file() or path.stat().st_size != length
     except OSError:
         return True
 

@@ -43,7 +43,7 @@ def test_a_road_is_a_folder_outside_the_vault(tmp_path: Path) -> None:
 
 
 def test_the_only_road_of_a_bond_is_moved_and_not_removed(tmp_path: Path) -> None:
-    ada, _ = bonded(tmp_path)
+    ada, bo = bonded(tmp_path)
     bonds.invite(ada.home, "cy", "post")
     for name, over in (("bo", bonds.end), ("cy", bonds.refuse)):
         with pytest.raises(StateForbids, match=f"^{name} can be reached over this road only") as refused:
@@ -51,6 +51,7 @@ def test_the_only_road_of_a_bond_is_moved_and_not_removed(tmp_path: Path) -> Non
         assert "tiercel carrier move post PATH" in refused.value.remedy
         assert f"tiercel bond {over.__name__} {name}" in refused.value.remedy
         over(ada.home, name)
+        exchange(ada, bo)  # an end has to get there
     roads.remove(ada.home, "post")
 
 

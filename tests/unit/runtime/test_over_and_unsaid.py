@@ -80,3 +80,15 @@ def test_the_only_road_of_an_end_that_has_not_got_there_stays(tmp_path: Path) ->
     exchange(ada, bo)
     ada.sync()
     roads.remove(ada.home, "post")
+
+
+def test_an_enclosure_cut_before_its_letter_was_sealed_never_leaves_as_whole(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    film = tmp_path / "film"
+    film.write_bytes(random.Random(2).randbytes(200_000))
+    letter = ada.write("see the film", enclosures=(film,))
+    [stored] = ada.home.vault.enclosures.iterdir()
+    stored.write_bytes(stored.read_bytes()[:100_000])
+    assert any("not whole" in notice for notice in ada.sync().notices)
+    bo.sync()
+    assert ada.state(letter) in ("accepted", "sealed") and not reading.letters(bo.home)
