@@ -169,7 +169,7 @@ CREATE TABLE enclosures (       -- files sealed into letters; at rest in age STR
     key         BLOB NOT NULL,
     bundle_hash BLOB NOT NULL,
     file        TEXT,                  -- NULL until whole
-    asked_at    INTEGER,               -- in: when all that lacks was last asked for; first, when the letter came
+    asked_at    INTEGER,               -- in: when what lacks was last asked for; first, when the letter came; NULL: given up
     PRIMARY KEY (letter, n)
 ) STRICT;
 CREATE INDEX enclosures_hash ON enclosures (bundle_hash);
@@ -217,7 +217,7 @@ CREATE TABLE bundles_in (       -- what is gathered, and what was gathered befor
     letter   BLOB,                     -- for a spent letter bundle: the letter
     first_at INTEGER NOT NULL,
     asked    INTEGER NOT NULL DEFAULT 0,  -- what it lacks was said since its last new symbol
-    had_at   INTEGER,                  -- of a whole enclosure: when that was last said again
+    had_at   INTEGER,                  -- of a whole enclosure: when that was last said again; of one being gathered: last asked for
     PRIMARY KEY (bond, hash)
 ) STRICT;
 CREATE INDEX bundles_in_standing ON bundles_in (standing, first_at);  -- nearly all are spent, and never looked for
