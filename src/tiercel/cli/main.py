@@ -157,12 +157,22 @@ def silence() -> None:
         return
 
 
+def let_go() -> None:
+    """Take leave of standard output, so that the interpreter does not fail at its end on what was told already."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (OSError, ValueError):
+        silence()
+
+
 def main() -> NoReturn:
     """The entry of the process."""
     if "_TIERCEL_COMPLETE" in os.environ:
         cli.main(prog_name="tiercel")
     try:
         code = run(sys.argv[1:])
+        let_go()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: a late Ctrl-C must not change how it ended
     except KeyboardInterrupt:  # a second one, while the first was being told
         code = INTERRUPTED

@@ -121,6 +121,7 @@ def test_a_dead_last_resort_key_is_not_sealed_to_again_while_it_is_the_only_one(
     [(first,)] = sealed(ada)
     with bo.home.vault.transaction():
         bo.home.vault.run("DELETE FROM prekeys_ours WHERE kind = 'last-resort'")
+        bo.home.vault.run("UPDATE bonds SET service_at = ?", bo.clock.now_ms())  # no other key comes before the notice
     exchange(bo, ada)
     assert sealed(ada) == [(first,)]
     with ada.home.vault.transaction():
