@@ -31,6 +31,8 @@ from .working import SyncedFile
 SEARCH_LIMIT = 200
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+
 
 def letters(home: Home, bond: str | None = None, limit: int | None = None) -> list[LetterView]:
     """Letters, newest first, of one bond or of all; at most ``limit`` of them."""
@@ -159,7 +161,9 @@ def _give_name(part: Path, folder: Path, name: str) -> Path:
             os.link(part, chosen, follow_symlinks=False)
         except FileExistsError:
             continue
-        except (PermissionError, NotImplementedError, OSError):
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
             os.rename(part, chosen)  # a disk without hard links
         return chosen
 
