@@ -39,8 +39,8 @@ def safe_name(label: str) -> str:
         label = label[: _LABEL_CHARACTERS_MAX // 2] + label[-_LABEL_CHARACTERS_MAX // 2 :]
     # Twice: what is taken out may have stood between a letter and its accent.
     name = unicodedata.normalize("NFC", "".join(_allowed(unicodedata.normalize("NFC", label))))
-    name = re.sub(r"\.{2,}", ".", re.sub(r" {2,}", " ", name))
-    name = re.sub(r" +(?=\.)", "", name).lstrip(" .-").rstrip(" .")
+    name = re.sub(r" +(?=\.)", "", re.sub(r" {2,}", " ", name))
+    name = re.sub(r"\.{2,}", ".", name).lstrip(" .-").rstrip(" .")
     if _is_reserved(name):
         name = f"_{name}"
     return _fit(name, "") if name else _EMPTY

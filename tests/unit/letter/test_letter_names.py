@@ -88,7 +88,7 @@ def test_any_label_gives_a_name_that_stays_as_it_is(label: str) -> None:
     ("label", "name"),
     [
         ("Letter to M. (draft).odt", "Letter to M. (draft).odt"), ("", "enclosure"), ("\u202e", "enclosure"),
-        (".txt", "txt"),
+        (".txt", "txt"), ("0. .0.0", "0.0.0"),
         ("../../etc/passwd", "etcpasswd"), ("con.txt", "_con.txt"), ("aux.tar.gz", "_aux.tar.gz"),
         ("a..b  c .txt", "a.b c.txt"),
         ("x" * 90 + ".txt", "x" * 76 + ".txt"), ("me\u202egnp.exe", "megnp.exe"), ("été.pdf", "été.pdf"),
