@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mimetypes
 import os
 import stat
@@ -32,6 +33,8 @@ from .home import Home
 from .letters import find, view
 from .views import Draft, LetterView, Progress, no_progress
 from .working import SyncedFile
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def write(home: Home, draft: Draft, send: bool = True, progress: Progress = no_progress) -> LetterView:
@@ -200,7 +203,10 @@ def _seal_enclosure(home: Home, n: int, path: Path, progress: Progress) -> Enclo
                 target_file.sync()
     except OSError as error:
         target.unlink(missing_ok=True)
-        raise DiskFull(f"{path.name} could not be sealed: {error.strerror or error}. Nothing was stored.") from error
+        sentence = f"{path.name} could not be sealed: {error.strerror or error}. Nothing was stored."
+        if error.errno in _FULL:
+            raise DiskFull(sentence) from error
+        raise UsageError(sentence, remedy="Check that the file can be read, and the disk of the vault.") from error
     except BaseException:
         target.unlink(missing_ok=True)
         raise

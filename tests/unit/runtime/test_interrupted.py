@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from people import Person, ada_and_bo, bonded, exchange
-from tiercel.errors import DiskFull, NameTaken, TwoAnswers, VaultError
+from tiercel.errors import DiskFull, NameTaken, TwoAnswers, UsageError, VaultError
 from tiercel.limits import DAY_MS
 from tiercel.runtime import bonds, putting, reading, spools, syncing, writing, writing_roads
 from tiercel.runtime.home import Home
@@ -225,3 +225,20 @@ def test_a_disk_that_fails_under_an_enclosure_ends_in_its_sentence(
     bo.reopen()
     exchange(bo, ada)
     assert ada.state(letter) == "arrived"
+
+
+@pytest.mark.parametrize(("number", "kind"), [(errno.EACCES, UsageError), (errno.ENOSPC, DiskFull)])
+def test_a_file_that_cannot_be_read_is_not_called_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[Exception]
+) -> None:
+    ada, _bo = bonded(tmp_path)
+    note = tmp_path / "note"
+    note.write_text("a note")
+
+    def refused(*_: object) -> bytes:
+        raise OSError(number, "refused")
+
+    monkeypatch.setattr(writing, "seal_stream", refused)
+    with pytest.raises(kind):
+        ada.write("see the note", enclosures=(note,))
+    assert not list(ada.home.vault.enclosures.iterdir()) and not reading.letters(ada.home)
