@@ -1,0 +1,36 @@
+-- Version 2: several roads with an order, waiting that has an instant, receipts by choice, copies that were put back.
+
+ALTER TABLE bond_carriers ADD COLUMN place INTEGER NOT NULL DEFAULT 0;       -- the order a person gave; smaller is first
+ALTER TABLE bond_carriers ADD COLUMN after_days INTEGER NOT NULL DEFAULT 0;  -- used for a letter once it waited so long
+
+ALTER TABLE bonds ADD COLUMN receipts INTEGER NOT NULL DEFAULT 1;            -- whether arrivals are acknowledged
+ALTER TABLE bonds ADD COLUMN read_receipts INTEGER NOT NULL DEFAULT 0;       -- whether reading is told unless said otherwise
+ALTER TABLE bonds ADD COLUMN receipt_delay_h INTEGER NOT NULL DEFAULT 0;     -- receipts wait a random part of so many hours
+ALTER TABLE bonds ADD COLUMN their_reads INTEGER NOT NULL DEFAULT 1;         -- newest letter record the other side reads
+ALTER TABLE bonds ADD COLUMN doubted_at INTEGER;  -- when they said that a copy was put back; held until a person confirms
+
+ALTER TABLE letters ADD COLUMN incarnation BLOB;  -- in: of the vault that wrote it; numbers count within one
+ALTER TABLE letters ADD COLUMN accepted_at INTEGER;  -- out: when it was sent; later roads count their days from here
+
+CREATE INDEX letters_deadline ON letters (deadline_day)
+    WHERE direction = 'out' AND deadline_day IS NOT NULL AND state IN ('accepted', 'sealed', 'handed over');
+CREATE INDEX letters_number ON letters (bond, direction, number);
+
+CREATE TABLE incarnations (     -- the vaults that wrote under a bond on the other side, to notice a copy that goes on
+    bond        INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
+    incarnation BLOB NOT NULL,
+    first_at    INTEGER NOT NULL,
+    last_at     INTEGER NOT NULL,
+    standing    TEXT NOT NULL DEFAULT 'current' CHECK (standing IN ('current', 'left')),
+    PRIMARY KEY (bond, incarnation)
+) STRICT;
+
+CREATE TABLE sendings (         -- a bundle under way on a road: when it is sent there again if no word came
+    bundle  BLOB NOT NULL REFERENCES bundles_out (hash) ON DELETE CASCADE,
+    carrier INTEGER NOT NULL REFERENCES carriers (id) ON DELETE CASCADE,
+    bond    INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
+    passes  INTEGER NOT NULL DEFAULT 0,   -- whole passes planned so far
+    due_at  INTEGER NOT NULL DEFAULT 0,   -- the next pass; 0 at the next visit
+    PRIMARY KEY (bundle, carrier)
+) STRICT;
+CREATE INDEX sendings_due ON sendings (carrier, due_at);
