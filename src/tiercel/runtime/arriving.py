@@ -20,15 +20,18 @@ from .home import Home
 RETURNED = State.RETURNED.value
 
 
-def take(home: Home, bond: Bond, record: LetterRecord, visit: int) -> bool:
-    """Store what came and say whether a letter is newly whole; a known id shows nothing, what was said is repeated."""
+def take(home: Home, bond: Bond, record: LetterRecord, visit: int, incarnation: bytes) -> bool:
+    """Store what came and say whether a letter is newly whole; a known id shows nothing, what was said is repeated.
+
+    ``incarnation`` is of the vault that sealed it: numbers count within one.
+    """
     known = letters.letter_by_id(home.vault, bond.id, record.letter_id)
     if known is not None:
         repeat(home, bond, record.letter_id, visit)
     elif record.kind == Kind.LETTER and bond.state == "ended":
         turn_back(home, bond, record.letter_id)
     else:
-        letter = _store(home, bond, record)
+        letter = _store(home, bond, record, incarnation)
         if record.kind == Kind.LETTER:
             _store_enclosures(home, bond, letter, record)
             letters.index_letter(home.vault, letter)
@@ -39,7 +42,7 @@ def take(home: Home, bond: Bond, record: LetterRecord, visit: int) -> bool:
     return False
 
 
-def _store(home: Home, bond: Bond, record: LetterRecord) -> Letter:
+def _store(home: Home, bond: Bond, record: LetterRecord, incarnation: bytes) -> Letter:
     return letters.add_letter(
         home.vault,
         id=record.letter_id,
@@ -59,6 +62,7 @@ def _store(home: Home, bond: Bond, record: LetterRecord) -> Letter:
         deadline_day=record.deadline_day,
         not_before_day=record.not_before_day,
         receipt_secret=record.receipt_secret,
+        incarnation=incarnation,
     )
 
 

@@ -82,7 +82,7 @@ def open_bundle(home: Home, bond: Bond, bundle_hash: bytes, bundle: bytes, visit
     prekeys.spend_ours(home.vault, ours, record.letter_id)
     bundles.change_in(home.vault, bond.id, bundle_hash, letter=record.letter_id)
     _take_extras(home, bond, sealed, record)
-    return Opened(None, arriving.take(home, bond, record, visit))
+    return Opened(None, arriving.take(home, bond, record, visit, sealed.incarnation))
 
 
 def try_again(home: Home, visit: int) -> list[Opened]:

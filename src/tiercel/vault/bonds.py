@@ -11,7 +11,7 @@ from .store import Vault
 
 @dataclass(frozen=True)
 class Bond:
-    """A row of ``bonds``; see schema/0001.sql for each column."""
+    """A row of ``bonds``; see schema/0001.sql and 0002.sql for each column."""
 
     id: int
     name: str
@@ -31,6 +31,11 @@ class Bond:
     service_at: int | None
     burn_sent: int
     burn_read_days: int | None
+    receipts: int
+    read_receipts: int
+    receipt_delay_h: int
+    their_reads: int
+    doubted_at: int | None
 
     @property
     def their_direction(self) -> int:

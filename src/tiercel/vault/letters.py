@@ -15,7 +15,7 @@ _LOW = (1 << 32) - 1
 
 @dataclass(frozen=True)
 class Letter:
-    """A row of ``letters``; see schema/0001.sql for each column."""
+    """A row of ``letters``; see schema/0001.sql and 0002.sql for each column."""
 
     seq: int
     id: bytes
@@ -46,6 +46,8 @@ class Letter:
     seals: int
     carried_root: int | None
     planned: int
+    incarnation: bytes | None
+    accepted_at: int | None
 
 
 @dataclass(frozen=True)
