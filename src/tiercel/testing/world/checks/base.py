@@ -1,0 +1,106 @@
+"""What a checker is, and what it may ask of a world.
+
+A world calls its :class:`~tiercel.testing.world.checks.Checks` at five moments: ``started`` once everybody is bonded,
+``parcel_leaves`` and ``parcel_taken_off`` from inside its roads, ``after_step`` after every act of a person, and
+``healing`` and ``at_end``. What the checkers need to know of the world is written down here as protocols.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from tiercel.runtime.home import Home
+from tiercel.testing.world.history import History
+
+
+class Violation(AssertionError):  # noqa: N818 - named for what happened
+    """An invariant does not hold.
+
+    Args:
+        id: Of the invariant: ``I1`` to ``I14``, ``L1`` to ``L5``.
+        sentence: What was seen, with names and letter ids.
+    """
+
+    def __init__(self, id: str, sentence: str) -> None:  # noqa: A002 - the word of the specification
+        super().__init__(f"{id}: {sentence}")
+        self.id = id
+        self.sentence = sentence
+
+    def __reduce__(self) -> tuple[type[Violation], tuple[str, str]]:
+        """Copies keep both parts."""
+        return type(self), (self.id, self.sentence)
+
+
+class PersonSeen(Protocol):
+    """A person of the world.
+
+    Attributes:
+        name: Unique in the world.
+        folder: Of the vault.
+        home: As opened last.
+        line: How often another copy took the place of the vault: restored, cloned, put back. A crash is none.
+        bonds: The name of each correspondent by the name of the bond in this vault.
+    """
+
+    name: str
+    folder: Path
+    home: Home
+    line: int
+    bonds: Mapping[str, str]
+
+
+class WorldSeen(Protocol):
+    """The world, as far as checkers look at it.
+
+    Attributes:
+        people: By name.
+        pairs: The two names of every bond, the inviter first.
+        history: What truly happened.
+        now_ms: The true time, whatever anybody's clock shows.
+        healing: Whether the faults have stopped.
+        counts: Faults by kind, ``letters``, ``parcels``.
+        sometimes: The rare states reached.
+    """
+
+    people: Mapping[str, PersonSeen]
+    pairs: Sequence[tuple[str, str]]
+    history: History
+    now_ms: int
+    healing: bool
+    counts: Counter[str]
+    sometimes: set[str]
+
+
+class Check:
+    """One invariant. Subclasses name it and override the moments they need.
+
+    A checker keeps what it remembers of each person in itself. It starts anew for a person whose ``line`` changed.
+    """
+
+    id: str = ""
+
+    def started(self, world: WorldSeen) -> None:
+        """Everybody is bonded."""
+
+    def parcel_leaves(self, world: WorldSeen, person: PersonSeen, road: str, name: str, parcel: bytes) -> None:
+        """A person gives a parcel to a road; the road does not have it yet."""
+
+    def parcel_taken_off(self, world: WorldSeen, person: PersonSeen, road: str, name: str) -> None:
+        """A person removes a parcel from a road; it is there still."""
+
+    def after_step(self, world: WorldSeen, person: PersonSeen) -> None:
+        """A person acted; the vault is open and outside any transaction."""
+
+    def healing(self, world: WorldSeen) -> None:
+        """The faults stop now."""
+
+    def at_end(self, world: WorldSeen) -> None:
+        """The world has healed."""
+
+    def need(self, holds: object, sentence: str) -> None:
+        """Raise the violation of this invariant unless it holds."""
+        if not holds:
+            raise Violation(self.id, sentence)

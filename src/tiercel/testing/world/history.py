@@ -1,0 +1,68 @@
+"""What truly happened in a world, beside what the vaults say: the checkers compare the two.
+
+The world writes it down as people act; nothing here is read from a vault afterwards. Letters are named as people see
+them: lower-case base32, the same on both sides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Written:
+    """A letter accepted from its writer.
+
+    Attributes:
+        id: As its writer was told.
+        writer: Name of the person.
+        reader: Name of the other person of the bond.
+        text: Byte for byte.
+        enclosures: SHA-256 of each file, in order.
+        accepted_ms: True time, UTC milliseconds.
+        deadline_day: As the writer gave it, by the writer's clock; None for no end.
+        line: The writer's ``Person.line`` then.
+    """
+
+    id: str
+    writer: str
+    reader: str
+    text: str
+    enclosures: tuple[bytes, ...]
+    accepted_ms: int
+    deadline_day: int | None
+    line: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A person opened a letter of the other side: read it, or peeked at it."""
+
+    reader: str
+    id: str
+    text: str
+    at_ms: int
+    line: int
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A person saved an enclosure, counted from 1; ``digest`` is the SHA-256 of the file."""
+
+    reader: str
+    id: str
+    n: int
+    digest: bytes
+    at_ms: int
+    line: int
+
+
+@dataclass
+class History:
+    """Everything of a world so far, in the order in which it happened."""
+
+    written: dict[str, Written] = field(default_factory=dict)
+    shown: list[Shown] = field(default_factory=list)
+    saved: list[Saved] = field(default_factory=list)
+    recalled: set[str] = field(default_factory=set)  # a person asked it back, and the program took the wish
+    burnt: set[str] = field(default_factory=set)  # a person burnt its text or chose a rule that does
