@@ -101,6 +101,7 @@ class LetterView:
 
     ``deadline_day`` is the last day it is sent on, ``deadline_at`` the instant after; whole UTC days since 1970.
     ``closed``: its writer asked that it not be opened yet, so that its subject is not told either.
+    ``missing_before``: how many letters of the same writer directly before this one have not arrived.
     """
 
     id: str
@@ -118,6 +119,7 @@ class LetterView:
     deadline_day: int | None = None
     not_before_day: int | None = None
     closed: bool = False
+    missing_before: int = 0
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,51 @@ class WayView:
     deadline_day: int | None = None
     not_before_day: int | None = None
     urgent: bool = False
+
+
+@dataclass(frozen=True)
+class NextView:
+    """What is tried next for a letter: ``what`` as a phrase, ``at`` an instant or None with the next sync, on ``road``.
+
+    ``until``: what of it lies on that road is promised to be held so long.
+    """
+
+    what: str
+    at: int | None
+    road: str | None
+    until: int | None = None
+
+
+@dataclass(frozen=True)
+class OutboxItem:
+    """A letter that waits: why, and what is tried next (the first of ``steps``, which come in the order of time)."""
+
+    id: str
+    bond: str
+    state: str
+    why: str
+    next: str
+    next_at: int | None
+    road: str | None
+    steps: tuple[NextView, ...] = ()
+    urgent: bool = False
+    subject: str | None = None
+
+
+@dataclass(frozen=True)
+class RoadView:
+    """A road of a bond: used for a letter once that waited ``after_days`` without a receipt, 0 for at once."""
+
+    name: str
+    after_days: int
+
+
+@dataclass(frozen=True)
+class BondRoadsView:
+    """The roads of a bond in their order."""
+
+    bond: str
+    roads: tuple[RoadView, ...]
 
 
 @dataclass(frozen=True)
