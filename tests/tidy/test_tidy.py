@@ -65,7 +65,7 @@ LAZY = {("cli.desk", "desk"), ("cli.relay", "relay")}
 NETWORK = {"carriers", "relay", "desk"}
 FOREIGN: dict[str, set[str]] = {
     "cryptography": {"crypto"},
-    "apsw": {"vault", "relay"},
+    "apsw": {"vault", "relay", "testing"},  # testing: a disk that fails, below the vault (docs/decisions/0012)
     "sqlite3": {"vault", "relay"},
     "zfec": {"parcel"},
     "pyrage": set(),  # the oracle of the tests; no room writes age archives yet

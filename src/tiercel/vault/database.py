@@ -31,8 +31,13 @@ _SETTINGS = (
 )
 
 
-def connect(path: Path, key: bytes) -> apsw.Connection:
+def connect(path: Path, key: bytes, vfs: str | None = None) -> apsw.Connection:
     """Open an existing file as an encrypted database; a file of no bytes becomes a new one.
+
+    Args:
+        path: The file.
+        key: 32 bytes.
+        vfs: Name of a registered SQLite VFS that does the file work, below the page cipher; None is the system's own.
 
     Raises:
         VaultError: The library is not the encrypting one, or a setting did not take.
@@ -41,7 +46,8 @@ def connect(path: Path, key: bytes) -> apsw.Connection:
     """
     require_cipher()
     _refuse_plain(path)
-    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    layers = _ENCRYPTING_LAYER + vfs if vfs else None  # always outermost: see _give_key
+    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=layers)
     try:
         db.set_busy_timeout(VAULT_BUSY_MS)
         _give_key(db, key)

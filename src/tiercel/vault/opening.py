@@ -16,7 +16,7 @@ from .border import from_sqlite
 
 
 @contextmanager
-def connected(folder: Path, key: bytes) -> Iterator[apsw.Connection]:
+def connected(folder: Path, key: bytes, vfs: str | None = None) -> Iterator[apsw.Connection]:
     """A connection that stays open when the block ends well and is closed when it raises.
 
     Raises:
@@ -25,7 +25,7 @@ def connected(folder: Path, key: bytes) -> Iterator[apsw.Connection]:
     db = None
     try:
         with converted():
-            db = database.connect(folder / layout.DATABASE, key)
+            db = database.connect(folder / layout.DATABASE, key, vfs)
             yield db
     except apsw.Error as error:
         ours = from_sqlite(error, db.system_errno if db else getattr(error, "system_errno", 0))
@@ -48,7 +48,7 @@ def fill(db: apsw.Connection, vault_id: bytes, steps: Sequence[str]) -> None:
     db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
-def upgrade(db: apsw.Connection, folder: Path, key: bytes, steps: Sequence[str] | None) -> bool:
+def upgrade(db: apsw.Connection, folder: Path, key: bytes, steps: Sequence[str] | None, vfs: str | None = None) -> bool:
     """Bring an existing database to the present version, after copying it.
 
     Args:
@@ -56,6 +56,7 @@ def upgrade(db: apsw.Connection, folder: Path, key: bytes, steps: Sequence[str] 
         folder: The vault folder.
         key: For the copy.
         steps: The schema; None for the shipped one, which is then read only when it is needed.
+        vfs: For the copy; see :func:`.database.connect`.
 
     Returns:
         Whether there was anything to do.
@@ -69,6 +70,6 @@ def upgrade(db: apsw.Connection, folder: Path, key: bytes, steps: Sequence[str] 
         raise VaultDamaged("The database of the vault is empty.")
     database.use_wal(db)
     if version < known:
-        migrate.backup(db, folder / layout.DATABASE, lambda path: database.connect(path, key))
+        migrate.backup(db, folder / layout.DATABASE, lambda path: database.connect(path, key, vfs))
         migrate.migrate(db, migrate.shipped_steps() if steps is None else steps)
     return version < known

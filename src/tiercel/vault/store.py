@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import apsw
 
@@ -80,7 +80,8 @@ class Vault:
         kdf: KdfParameters | None = None,
         state_dir: Path | None = None,
         steps: Sequence[str] | None = None,
-    ) -> Vault:
+        vfs: str | None = None,
+    ) -> Self:
         """Make a vault in a new or empty folder and open it.
 
         Args:
@@ -90,6 +91,7 @@ class Vault:
             kdf: Cost of each try at the passphrase; by default :data:`.keys.DEFAULT_KDF`.
             state_dir: Where the rollback marker is kept; None keeps none.
             steps: The schema, for tests; by default the shipped one.
+            vfs: A SQLite VFS below the page cipher, for simulated disks; see :func:`.database.connect`.
 
         Raises:
             VaultExists: Something is in the folder. Nothing was changed.
@@ -99,7 +101,7 @@ class Vault:
 
         with layout.making(folder):
             header, key = new_header(passphrase, entropy, kdf or DEFAULT_KDF)
-            with opening.connected(folder, key) as db:
+            with opening.connected(folder, key, vfs) as db:
                 opening.fill(db, entropy.token(ID_BYTES), migrate.shipped_steps() if steps is None else steps)
                 files.sync_folder(folder)
                 vault = cls(folder, db, state_dir)
@@ -115,7 +117,8 @@ class Vault:
         *,
         state_dir: Path | None = None,
         steps: Sequence[str] | None = None,
-    ) -> Vault:
+        vfs: str | None = None,
+    ) -> Self:
         """Open a vault; an older one is upgraded, after a copy of its database was made beside it.
 
         An older copy of itself opens too: see :attr:`rolled_back`.
@@ -126,6 +129,7 @@ class Vault:
             entropy: Not used today; opening may have to renew keys in a later version.
             state_dir: Where the rollback marker is kept; None looks at none.
             steps: The schema, for tests; by default the shipped one.
+            vfs: A SQLite VFS below the page cipher, for simulated disks; see :func:`.database.connect`.
 
         Raises:
             VaultMissing, WrongPassphrase, VaultDamaged, VaultNewer, VaultBusy, DiskFull, VaultError: As named. Nothing
@@ -134,8 +138,8 @@ class Vault:
         from .keys import unlock
 
         key = unlock(layout.read_header(folder), passphrase)
-        with opening.connected(folder, key) as db:
-            upgraded = opening.upgrade(db, folder, key, steps)
+        with opening.connected(folder, key, vfs) as db:
+            upgraded = opening.upgrade(db, folder, key, steps, vfs)
             vault = cls(folder, db, state_dir)
             vault._keep_backups = upgraded
         layout.settle(folder)
@@ -155,7 +159,7 @@ class Vault:
             self._stopped = True
             self.db.close()
 
-    def __enter__(self) -> Vault:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
