@@ -8,6 +8,7 @@ Source: spec/vault.md 2; security.md A41.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -46,8 +47,9 @@ def connect(path: Path, key: bytes, vfs: str | None = None) -> apsw.Connection:
     """
     require_cipher()
     _refuse_plain(path)
-    layers = _ENCRYPTING_LAYER + vfs if vfs else None  # always outermost: see _give_key
-    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=layers)
+    # The cipher is always outermost: see _give_key.
+    opener = partial(apsw.Connection, vfs=_ENCRYPTING_LAYER + vfs) if vfs else apsw.Connection
+    db = opener(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         db.set_busy_timeout(VAULT_BUSY_MS)
         _give_key(db, key)
