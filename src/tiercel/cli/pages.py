@@ -27,8 +27,21 @@ def minute(instant_ms: int) -> str:
 
 
 def letters(views: Sequence[LetterView], *, one_bond: bool) -> list[str]:
-    """Letters as lines: id, day, direction, bond, state, subject."""
-    return output.table(row(view, one_bond=one_bond) for view in views)
+    """Letters as lines: id, day, direction, bond, state, subject; a gap below the letter it lies before."""
+    lines = output.table(row(view, one_bond=one_bond) for view in views)
+    told = []
+    for view, line in zip(views, lines, strict=True):
+        told.append(line)
+        if view.missing_before:
+            told.append(f"{' ' * 8}  ┆ {gap(view.missing_before)}")
+    return told
+
+
+def gap(count: int) -> str:
+    """That letters before one that is here have not come."""
+    if count == 1:
+        return "a letter before this one has not arrived"
+    return f"{count:,} letters before this one have not arrived"
 
 
 def row(view: LetterView, *, one_bond: bool) -> tuple[str, ...]:
@@ -64,6 +77,8 @@ def letter(view: OpenLetterView) -> Iterator[str]:
     side = "To" if one.direction == "out" else "From"
     yield output.strong(f"{side} {output.plain(one.bond)}")
     yield "  ".join((*heading(view), *wishes(one)))
+    if one.missing_before:
+        yield f"({gap(one.missing_before)})"
     yield ""
     place = ", ".join(output.plain(text) for text in (view.place, view.dated) if text)
     if place:

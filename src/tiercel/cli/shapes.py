@@ -124,6 +124,7 @@ def letter(view: LetterView) -> Shape:
         "read_at": time(view.read_at),
         "number": view.number,
         **wishes(view),
+        "missing_before": view.missing_before,
     }
 
 

@@ -27,6 +27,9 @@ def take(home: Home, bond: Bond, record: LetterRecord, visit: int, incarnation: 
     """
     known = letters.letter_by_id(home.vault, bond.id, record.letter_id)
     if known is not None:
+        if known.state == RETURNED and known.number is None:  # taken back before it came: now its place is known
+            place = {"number": record.number, "previous": record.previous, "incarnation": incarnation}
+            letters.change_letter(home.vault, known.seq, **place)
         repeat(home, bond, record.letter_id, visit)
     elif record.kind == Kind.LETTER and bond.state == "ended":
         turn_back(home, bond, record.letter_id)

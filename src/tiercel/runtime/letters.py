@@ -53,10 +53,20 @@ def views(home: Home, summaries: list[Summary]) -> list[LetterView]:
     """Letters as they stand in a list."""
     names = {bond.id: bond.name for bond in bonds.all_bonds(home.vault)}
     today = home.clock.now_ms() // DAY_MS
-    return [_view(letter, names[letter.bond], today) for letter in summaries]
+    return [_view(letter, names[letter.bond], today, _missing(home, letter)) for letter in summaries]
 
 
-def _view(letter: Summary, bond: str, today: int) -> LetterView:
+def _missing(home: Home, summary: Summary) -> int:
+    """How many letters before this one have not come; nearly always its numbers already say none."""
+    if summary.unnumbered == 0:
+        return 0
+    from . import gaps
+
+    letter = letters.letter_by_id(home.vault, summary.bond, summary.id)
+    return 0 if letter is None else gaps.missing_before(home, letter)
+
+
+def _view(letter: Summary, bond: str, today: int, missing: int) -> LetterView:
     closed = letter.direction == "in" and letter.not_before_day is not None and letter.not_before_day > today
     return LetterView(
         id=to_base32(letter.id),
@@ -74,4 +84,5 @@ def _view(letter: Summary, bond: str, today: int) -> LetterView:
         deadline_day=letter.deadline_day,
         not_before_day=letter.not_before_day,
         closed=closed,
+        missing_before=missing,
     )

@@ -117,6 +117,7 @@ def recall(home: Home, letter_id: str) -> LetterView:
         if _never_left(letter):
             way.happened(home, letter, Event.RECALLED, "recalled before it left")
             way.stop_sending(home, letter)
+            _close_gap(home, bond, letter)
         elif letter.state in (*(state.value for state in UNDER_WAY), State.ARRIVED.value, State.EXPIRED.value):
             _ask(home, bond, letter)
         else:
@@ -280,6 +281,16 @@ def _accept(home: Home, letter: Letter) -> None:
 def _never_left(letter: Letter) -> bool:
     """Whether no parcel of it was ever planned: what is planned may have left, even if its rows are gone since."""
     return letter.state in (State.ACCEPTED.value, State.SEALED.value) and not letter.planned
+
+
+def _close_gap(home: Home, bond: Bond, letter: Letter) -> None:
+    """The number of a letter that never left is used again, or the reader is told of it: else it would be missed."""
+    if letter.number == bond.next_number - 1:
+        bonds.change_bond(home.vault, bond.id, next_number=letter.number, previous=letter.previous)
+        letters.change_letter(home.vault, letter.seq, number=None, previous=None)
+    else:
+        letters.change_letter(home.vault, letter.seq, recall_at=home.clock.now_ms())
+        notes.say(home.vault, bond.id, notes.RECALL, letter.id)
 
 
 def _ask(home: Home, bond: Bond, letter: Letter) -> None:

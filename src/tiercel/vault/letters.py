@@ -11,6 +11,7 @@ from .store import Vault
 
 LETTER, SERVICE, OPENING, END = 0, 1, 2, 3
 _LOW = (1 << 32) - 1
+_VISIT_MAX = (1 << 63) - 1
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,16 @@ class Summary:
     deadline_day: int | None
     not_before_day: int | None
     enclosures: int
+    unnumbered: int  # in: numbers of the same incarnation between this letter's and the next lower one that is here
 
 
+_BELOW = """SELECT number FROM letters AS below WHERE below.bond = letters.bond AND below.direction = 'in'
+    AND below.number < letters.number AND below.incarnation IS letters.incarnation ORDER BY number DESC LIMIT 1"""
 _SUMMARY = (
     "SELECT id, bond, direction, state, letters.subject, written_at, arrived_at, read_at, number, urgent, deadline_day,"
     " not_before_day,"
-    " (SELECT count(*) FROM enclosures WHERE letter = letters.seq) "
+    " (SELECT count(*) FROM enclosures WHERE letter = letters.seq),"
+    f" iif(direction = 'in' AND number > 1, number - 1 - ifnull(({_BELOW}), 0), 0) "
 )
 _SHOWN = "kind = 0 AND NOT (direction = 'in' AND state = 'returned')"
 
@@ -110,16 +115,29 @@ def add_letter(vault: Vault, **values: Any) -> Letter:
     return letter
 
 
-def _listed(vault: Vault, *, direction: str, number: int | None = None, **_rest: object) -> int:
+def _listed(vault: Vault, *, direction: str, number: int | None = None, **rest: Any) -> int:
     """Where a letter stands in a list: ours as written, theirs by the visit that brought them and then by number.
 
-    The parcels of one visit come in no order at all, and would list letter 3 before letter 1.
+    The parcels of one visit come in no order at all, and would list letter 3 before letter 1. A letter that comes late
+    takes its place before the next higher number that is here.
     """
     visit = settings.get_int(vault, "visit", 0) << 33
     if direction == "in":
-        return visit | (number or 0) & _LOW
+        return min(visit, _visit_above(vault, number, **rest)) | (number or 0) & _LOW
     newest = vault.one("SELECT ifnull(max(seq), 0) FROM letters")
     return visit | 1 << 32 | (int(newest[0]) + 1 if newest else 1) & _LOW
+
+
+def _visit_above(
+    vault: Vault, number: int | None = None, bond: int = 0, incarnation: bytes | None = None, **_rest: object
+) -> int:
+    """The visit, as it stands in a list, of the letter with the next higher number."""
+    row = vault.one(
+        "SELECT listed FROM letters WHERE bond = ? AND direction = 'in' AND number > ? AND incarnation IS ?"
+        " ORDER BY number LIMIT 1",
+        bond, number, incarnation,
+    )  # fmt: skip
+    return int(row[0]) >> 33 << 33 if row else _VISIT_MAX
 
 
 def letter_by_id(vault: Vault, bond: int, letter: bytes) -> Letter | None:
@@ -140,6 +158,34 @@ def change_letter(vault: Vault, letter: int, **values: object) -> None:
 def letters_where(vault: Vault, where: str, *args: object) -> list[Letter]:
     """Letters by a condition of this code's own."""
     return select(vault, Letter, "letters", "WHERE " + where, *args)
+
+
+def letters_numbered(vault: Vault, bond: int, number: int) -> list[Letter]:
+    """Incoming letters of that number, of whichever incarnation of their writer."""
+    return letters_where(vault, "bond = ? AND direction = 'in' AND number = ?", bond, number)
+
+
+def numbered_below(vault: Vault, letter: Letter) -> Letter | None:
+    """The incoming letter with the next lower number of the same incarnation, else of any."""
+    where = "bond = ? AND direction = 'in' AND number < ?"
+    same = f"WHERE {where} AND incarnation IS ? ORDER BY number DESC"
+    found = select_one(vault, Letter, "letters", same, letter.bond, letter.number, letter.incarnation)
+    return found or select_one(
+        vault, Letter, "letters", f"WHERE {where} ORDER BY number DESC", letter.bond, letter.number
+    )
+
+
+def numbers_between(vault: Vault, bond: int, low: int, high: int) -> int:
+    """How many numbers between two, both excluded, incoming letters of a bond have."""
+    where = "bond = ? AND direction = 'in' AND number > ? AND number < ?"
+    row = vault.one(f"SELECT count(DISTINCT number) FROM letters WHERE {where}", bond, low, high)
+    return int(row[0]) if row else 0
+
+
+def taken_back_unseen(vault: Vault, bond: int) -> list[bytes]:
+    """The ids of letters that were taken back before they came, newest first: nothing else is known of them."""
+    where = "bond = ? AND direction = 'in' AND state = 'returned' AND number IS NULL ORDER BY seq DESC"
+    return [row[0] for row in vault.all(f"SELECT id FROM letters WHERE {where}", bond)]
 
 
 def shown_letters(vault: Vault, bond: int | None, limit: int) -> list[Summary]:

@@ -15,7 +15,7 @@ from tiercel.runtime.views import Finding, RoadTrouble
 LETTER_SHAPE = {
     "id": ID, "bond": "Bo", "direction": "out", "state": "accepted", "subject": "Hi",
     "written_at": "2024-05-07T00:00:00Z", "arrived_at": None, "read_at": "2024-05-07T01:02:03Z", "number": 3,
-    "deadline": None, "not_before": None, "urgent": False,
+    "deadline": None, "not_before": None, "urgent": False, "missing_before": 0,
 }  # fmt: skip
 BOND_SHAPE = {"name": "Bo", "state": "pairing", "confirmed": "none", "warnings": ["look here"]}
 CARRIER_SHAPE = {"name": "stick", "kind": "folder", "place": "/mnt/stick", "bonds": ["Bo"], "trouble": None}
