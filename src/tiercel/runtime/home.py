@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from tiercel.delivery.schedule import clock_in_doubt
 from tiercel.errors import NameUnknown
@@ -18,6 +20,9 @@ from tiercel.vault.store import Vault
 
 from .clock import SystemClock, SystemEntropy
 from .names import same_name
+
+if TYPE_CHECKING:
+    from .office import Office
 
 Opener = Callable[[CarrierRow], Carrier]
 _HOUR_MS = 3_600_000
@@ -45,8 +50,16 @@ class Home:
         self.entropy = entropy
         self.open_carrier = opener
         self.watching = False  # whether the roads are visited every few seconds
+        self.visit = -1  # number of the present visit to the roads, or of the last one of this run
         self.doomed: set[str] = set()  # enclosure files to remove once the change that let go of them is durable
         self.watch_clock()
+
+    @cached_property
+    def office(self) -> Office:
+        """Where events go to the delivery engine; loaded when the first one happens."""
+        from .office import Office
+
+        return Office(self)
 
     @property
     def clock_doubtful(self) -> bool:

@@ -1,0 +1,54 @@
+"""The delivery engine: every event, and the one place where what follows from it is written.
+
+State lives in the ledger and nowhere else. :meth:`Engine.step` takes one event inside the caller's transaction and
+gives back what is to be done once that transaction is durable; :meth:`Engine.wake_at` says when time alone makes the
+next thing happen. There is no clock, file, network, thread or chance in this room.
+
+Example:
+    >>> from tiercel.delivery.events import Ticked
+    >>> Ticked in HANDLERS
+    True
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from tiercel.delivery.effects import Effect
+from tiercel.delivery.events import Event
+from tiercel.delivery.ledger import Ledger
+from tiercel.delivery.step import Moment, Step
+from tiercel.ports import Entropy
+
+Handler = Callable[[Step, Any], None]
+
+HANDLERS: Final[dict[type, tuple[Handler, ...]]] = {}
+"""What happens at each event, in this order, in one transaction."""
+
+WAKERS: Final[tuple[Callable[[Ledger, Moment], int | None], ...]] = ()
+"""When each concern has something to do next, by an index: UTC milliseconds, or None."""
+
+
+class Engine:
+    """The handlers over one ledger."""
+
+    def __init__(self, ledger: Ledger, entropy: Entropy) -> None:
+        """Over a store, with entropy for waits that must not be foreseen."""
+        self.ledger, self.entropy = ledger, entropy
+
+    def step(self, event: Event, moment: Moment) -> list[Effect]:
+        """What follows from an event: rows change now, in the caller's transaction; effects are for after its commit.
+
+        Raises:
+            KeyError: An event that no table names: a bug.
+        """
+        step = Step(self.ledger, self.entropy, moment)
+        for handler in HANDLERS[type(event)]:
+            handler(step, event)
+        return step.effects
+
+    def wake_at(self, moment: Moment) -> int | None:
+        """The next instant at which something is due without an event, or None: UTC milliseconds, not before now."""
+        due = [at for waker in WAKERS if (at := waker(self.ledger, moment)) is not None]
+        return max(min(due), moment.now_ms) if due else None
