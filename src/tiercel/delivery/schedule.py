@@ -16,6 +16,9 @@ from tiercel.limits import (
     SERVICE_LETTER_DAYS,
 )
 
+ROAD_AFTER_DAYS_MAX = 365
+"""A letter waits at most so long before a later road of its bond is used for it."""
+
 
 def passed(since_ms: int, now_ms: int, wait_ms: int) -> bool:
     """Whether so much time has passed since an instant.

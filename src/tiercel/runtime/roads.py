@@ -1,16 +1,18 @@
-"""Carriers as a person sees them: add, list, test, move, remove."""
+"""Carriers as a person sees them: add, list, test, move, remove; and which of them each bond uses."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
+from tiercel.delivery.schedule import ROAD_AFTER_DAYS_MAX
 from tiercel.errors import CarrierError, NameTaken, StateForbids, UsageError
 from tiercel.vault import bonds, roads
 from tiercel.vault.roads import CarrierRow
 
 from .home import Home
 from .names import check_name, look_alike
-from .views import CarrierView
+from .views import BondRoadsView, CarrierView, RoadView
 
 
 def add_folder(home: Home, name: str, path: str) -> CarrierView:
@@ -98,6 +100,54 @@ def _instead_of_removing(row: CarrierRow, bond: bonds.Bond) -> str:
     how = f"tiercel bond {'end' if bond.state == 'bonded' else 'refuse'} {bond.name}"
     moved = f"If the folder has moved, give its new place: tiercel carrier move {row.name} PATH"
     return f"{moved}\nIf you want no letters with {bond.name} any more: {how}"
+
+
+def bond_roads(home: Home, name: str) -> BondRoadsView:
+    """The roads of a bond in their order, and how long a letter waits before each is used.
+
+    Raises:
+        NameUnknown: There is no such bond.
+    """
+    bond = home.bond(name)
+    found = roads.roads_of(home.vault, bond.id)
+    return BondRoadsView(bond.name, tuple(RoadView(road.name, road.after_days) for road in found))
+
+
+def set_bond_roads(home: Home, name: str, wanted: Sequence[tuple[str, int]]) -> BondRoadsView:
+    """Say which roads a bond uses, in which order, and after how many days without a receipt each is used for a letter.
+
+    What is under way goes on: it is put on a new road with the next sync, and what lies on a road that is left is
+    forgotten here and stays there.
+
+    Args:
+        home: Opened.
+        name: Of the bond.
+        wanted: (carrier, days) in the order of use; 0 days for at once.
+
+    Raises:
+        NameUnknown: There is no such bond or carrier; nothing was changed.
+        UsageError: No road at all, one twice, or days that are none; nothing was changed.
+    """
+    bond, chosen = home.bond(name), [(home.carrier(road), days) for road, days in wanted]
+    _check_choice(bond.name, chosen)
+    with home.vault.transaction():
+        for road in roads.roads_of(home.vault, bond.id):
+            if road.carrier not in {row.id for row, _days in chosen}:
+                roads.leave(home.vault, bond.id, road.carrier)
+        for place, (row, days) in enumerate(chosen):
+            roads.join(home.vault, bond.id, row.id, place, days)
+    return bond_roads(home, bond.name)
+
+
+def _check_choice(bond: str, chosen: list[tuple[CarrierRow, int]]) -> None:
+    if not chosen:
+        raise UsageError(f"A bond needs a road; {bond} keeps those it has.", remedy="Name at least one carrier.")
+    names = [row.name for row, _days in chosen]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"{twice} is named twice; nothing was changed.")
+    if any(not 0 <= days <= ROAD_AFTER_DAYS_MAX for _row, days in chosen):
+        raise UsageError(f"A road is used after 0 to {ROAD_AFTER_DAYS_MAX} days; nothing was changed.")
 
 
 def _view(home: Home, row: CarrierRow) -> CarrierView:

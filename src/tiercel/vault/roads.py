@@ -47,15 +47,56 @@ def remove_carrier(vault: Vault, carrier: int) -> None:
     vault.run("DELETE FROM carriers WHERE id = ?", carrier)
 
 
-def join(vault: Vault, bond: int, carrier: int) -> None:
-    """Let a bond use a carrier."""
-    insert(vault, "bond_carriers", or_ignore=True, bond=bond, carrier=carrier)
+@dataclass(frozen=True)
+class BondRoad:
+    """A row of ``bond_carriers`` with the name of the carrier."""
+
+    carrier: int
+    name: str
+    place: int
+    after_days: int
+
+
+def join(vault: Vault, bond: int, carrier: int, place: int = 0, after_days: int = 0) -> None:
+    """Let a bond use a carrier, or change its place and eagerness; what is under way is looked at with the next visit.
+
+    Args:
+        vault: With the caller's transaction open.
+        bond: Which bond.
+        carrier: Which carrier.
+        place: Smaller is used first.
+        after_days: How long a letter waits without a receipt before this carrier is used for it.
+    """
+    vault.run(
+        "INSERT INTO bond_carriers (bond, carrier, place, after_days) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (bond, carrier) DO UPDATE SET place = excluded.place, after_days = excluded.after_days",
+        bond, carrier, place, after_days,
+    )  # fmt: skip
+    vault.run(
+        "INSERT INTO sendings (bundle, carrier, bond) SELECT hash, ?2, bond FROM bundles_out"
+        " WHERE bond = ?1 AND peer_has = 0 ON CONFLICT (bundle, carrier) DO UPDATE SET due_at = 0",
+        bond, carrier,
+    )  # fmt: skip
+
+
+def leave(vault: Vault, bond: int, carrier: int) -> None:
+    """A bond uses a carrier no more: forget what of it lies there, would be sent there and would be said there."""
+    for table in ("bond_carriers", "handed", "sendings", "notes_due"):
+        vault.run(f"DELETE FROM {table} WHERE bond = ? AND carrier = ?", bond, carrier)
 
 
 def carriers_of(vault: Vault, bond: int) -> list[CarrierRow]:
-    """The carriers of a bond."""
-    where = "WHERE id IN (SELECT carrier FROM bond_carriers WHERE bond = ?) ORDER BY id"
-    return select(vault, CarrierRow, "carriers", where, bond)
+    """The carriers of a bond, in their order."""
+    where = "JOIN bond_carriers ON carrier = id WHERE bond = ? ORDER BY bond_carriers.place, id"
+    columns = "id, name, kind, carriers.place, added_at"
+    return [CarrierRow(*row) for row in vault.all(f"SELECT {columns} FROM carriers {where}", bond)]
+
+
+def roads_of(vault: Vault, bond: int) -> list[BondRoad]:
+    """How a bond uses its carriers, in their order."""
+    where = "JOIN carriers ON carrier = id WHERE bond = ? ORDER BY bond_carriers.place, id"
+    columns = "carrier, name, bond_carriers.place, after_days"
+    return [BondRoad(*row) for row in vault.all(f"SELECT {columns} FROM bond_carriers {where}", bond)]
 
 
 def bonds_on(vault: Vault, carrier: int) -> list[int]:

@@ -34,3 +34,35 @@ CREATE TABLE sendings (         -- a bundle under way on a road: when it is sent
     PRIMARY KEY (bundle, carrier)
 ) STRICT;
 CREATE INDEX sendings_due ON sendings (carrier, due_at);
+
+ALTER TABLE handed ADD COLUMN over INTEGER NOT NULL DEFAULT 0;  -- what it is a part of is over: it comes off with the next visit
+CREATE INDEX handed_over ON handed (carrier) WHERE over = 1;
+CREATE INDEX handed_at ON handed (carrier, at);
+CREATE INDEX handed_pairing ON handed (carrier) WHERE bundle IS NOT NULL AND refs IS NULL;
+
+-- What is under way is sent on every road of its bond, and what is over comes off them, whoever writes bundles_out.
+CREATE TRIGGER bundle_begun AFTER INSERT ON bundles_out BEGIN
+    UPDATE handed SET over = 0 WHERE bundle = new.hash;
+    INSERT OR IGNORE INTO sendings (bundle, carrier, bond)
+        SELECT new.hash, carrier, new.bond FROM bond_carriers WHERE bond = new.bond;
+END;
+CREATE TRIGGER bundle_over AFTER DELETE ON bundles_out BEGIN
+    UPDATE handed SET over = 1 WHERE bundle = old.hash;
+END;
+CREATE TRIGGER bundle_had AFTER UPDATE OF peer_has ON bundles_out WHEN new.peer_has = 1 AND old.peer_has = 0 BEGIN
+    UPDATE handed SET over = 1 WHERE bundle = new.hash;
+    DELETE FROM sendings WHERE bundle = new.hash;
+END;
+CREATE TRIGGER bundle_lacked AFTER UPDATE OF peer_has ON bundles_out WHEN new.peer_has = 0 AND old.peer_has = 1 BEGIN
+    UPDATE handed SET over = 0 WHERE bundle = new.hash;
+    INSERT OR IGNORE INTO sendings (bundle, carrier, bond)
+        SELECT new.hash, carrier, new.bond FROM bond_carriers WHERE bond = new.bond;
+END;
+
+UPDATE bond_carriers SET place = carrier;  -- the order in which they were used so far
+UPDATE letters SET accepted_at = written_at WHERE direction = 'out' AND state IN ('accepted', 'sealed', 'handed over');
+UPDATE handed SET over = 1 WHERE bundle IS NOT NULL AND refs IS NOT NULL
+    AND bundle NOT IN (SELECT hash FROM bundles_out WHERE peer_has = 0);
+INSERT INTO sendings (bundle, carrier, bond, passes)
+    SELECT hash, carrier, bond, EXISTS (SELECT 1 FROM handed WHERE bundle = hash AND handed.carrier = bond_carriers.carrier)
+    FROM bundles_out JOIN bond_carriers USING (bond) WHERE peer_has = 0;
