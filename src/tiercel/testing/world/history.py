@@ -6,6 +6,7 @@ them: lower-case base32, the same on both sides.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 
@@ -59,10 +60,30 @@ class Saved:
 
 @dataclass
 class History:
-    """Everything of a world so far, in the order in which it happened."""
+    """Everything of a world so far, in the order in which it happened.
+
+    Attributes:
+        written: Letters by id, in the order of their acceptance; put there by :meth:`add`.
+        shown: What was opened.
+        saved: Enclosures that were saved.
+        recalled: Ids that a person asked back, where the program took the wish.
+        burnt: Ids whose text a person burnt, here or there, or by a rule that does.
+        announced: How many letters the reports of visits called new, by person and line.
+    """
 
     written: dict[str, Written] = field(default_factory=dict)
     shown: list[Shown] = field(default_factory=list)
     saved: list[Saved] = field(default_factory=list)
-    recalled: set[str] = field(default_factory=set)  # a person asked it back, and the program took the wish
-    burnt: set[str] = field(default_factory=set)  # a person burnt its text or chose a rule that does
+    recalled: set[str] = field(default_factory=set)
+    burnt: set[str] = field(default_factory=set)
+    announced: Counter[tuple[str, int]] = field(default_factory=Counter)
+    _between: dict[tuple[str, str], list[Written]] = field(default_factory=dict)
+
+    def add(self, written: Written) -> None:
+        """A letter was accepted from its writer."""
+        self.written[written.id] = written
+        self._between.setdefault((written.writer, written.reader), []).append(written)
+
+    def between(self, writer: str, reader: str) -> list[Written]:
+        """Letters of one bond and direction in the order of their acceptance."""
+        return self._between.get((writer, reader), [])

@@ -15,6 +15,8 @@ from typing import Protocol
 from tiercel.runtime.home import Home
 from tiercel.testing.world.history import History
 
+from .rows import Row
+
 
 class Violation(AssertionError):  # noqa: N818 - named for what happened
     """An invariant does not hold.
@@ -91,14 +93,18 @@ class Check:
     def parcel_taken_off(self, world: WorldSeen, person: PersonSeen, road: str, name: str) -> None:
         """A person removes a parcel from a road; it is there still."""
 
-    def after_step(self, world: WorldSeen, person: PersonSeen) -> None:
-        """A person acted; the vault is open and outside any transaction."""
+    def after_step(self, world: WorldSeen, person: PersonSeen, letters: Sequence[Row], full: bool) -> None:
+        """A person acted; the vault is open and outside any transaction.
 
-    def healing(self, world: WorldSeen) -> None:
-        """The faults stop now."""
+        Args:
+            world: As it is now.
+            person: Who acted.
+            letters: Those that the act touched; all of them when ``full``.
+            full: Whether everything is to be looked at. At the healing and at the end that is so for everybody.
+        """
 
     def at_end(self, world: WorldSeen) -> None:
-        """The world has healed."""
+        """The world has healed; everybody was looked at in full just before."""
 
     def need(self, holds: object, sentence: str) -> None:
         """Raise the violation of this invariant unless it holds."""
