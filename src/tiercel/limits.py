@@ -9,6 +9,7 @@ from typing import Final
 
 VERSION: Final = b"tiercel/1"  # first item of every derivation; spec/sealing.md 1
 FORMAT_VERSION: Final = 1  # first byte or field of every record
+LETTER_VERSION: Final = 2  # newest letter record; spec/letter.md 2
 
 # -- epochs and lifetimes, days; spec/parcel.md 2, spec/sealing.md 6 --
 EPOCH_DAYS: Final = 30
@@ -22,6 +23,8 @@ UNCLAIMED_KEPT_DAYS: Final = 247  # symbols without a letter
 QUARANTINE_DAYS: Final = 30
 ROOT_RENEW_DAYS: Final = 30
 ROOTS_OFFERED_MAX: Final = 4
+RESTORED_GENERATIONS: Final = 1 << 24  # passed over after a copy was put back: more than the lost time can have offered
+OTHER_GENERATION_MAX: Final = 1 << 31  # a root given by the reader leaves the writer half of the numbers
 LAST_RESORT_RENEW_DAYS: Final = 30
 CLOCK_FORWARD_DAYS_MAX: Final = 45  # more between two runs puts the clock in doubt
 CLOCK_BACK_DAYS_MAX: Final = 1

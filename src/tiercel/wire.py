@@ -100,9 +100,9 @@ def record_version(data: bytes | memoryview) -> int:
     return head[skip]
 
 
-def is_newer(version: int) -> bool:
-    """Whether a version is one this program cannot read yet."""
-    return version > FORMAT_VERSION
+def is_newer(version: int, newest: int = FORMAT_VERSION) -> bool:
+    """Whether a version is one this program cannot read yet; ``newest`` is that of the format in question."""
+    return version > newest
 
 
 def to_base32(data: bytes) -> str:

@@ -13,6 +13,7 @@ from tiercel.letter.record import (
     Kind,
     LetterRecord,
     ReaderRecord,
+    RestoredRecord,
     RootRecord,
     encode_letter,
     id_chain,
@@ -21,7 +22,7 @@ from tiercel.letter.record import (
 
 READERS = (ReaderRecord(kind="person", since_day=20_000), ReaderRecord(kind="guardian", since_day=19_000))
 NUMBER, PREVIOUS, TEXT, SUBJECT, ENCLOSURES = 4, 5, 11, 12, 16
-LIST, ROOT, LAST, GIFTS = 18, 20, 21, 22
+LIST, ROOT, LAST, GIFTS, COPIED, OTHER = 18, 20, 21, 22, 23, 24
 
 
 def record(kind: Kind = Kind.LETTER, **changes: Any) -> LetterRecord:
@@ -33,6 +34,18 @@ def record(kind: Kind = Kind.LETTER, **changes: Any) -> LetterRecord:
     if kind == Kind.LETTER:
         values |= {"number": 1, "previous": FIRST_PREVIOUS, "text": "Dear M., all is well here."}
     return LetterRecord(kind=kind, **(values | changes))
+
+
+def restored(**changes: Any) -> RestoredRecord:
+    """What tells of a copy, with no more than it needs."""
+    values: dict[str, Any] = {
+        "kind": Kind.RESTORED, "reads": 2, "letter_id": kit.random("letter id", 16), "written_day": 20_000,
+        "sealed_day": 20_001, "readers_hash": readers_hash(()), "receipt_secret": kit.random("receipt secret", 16),
+        "root": RootRecord(generation=16_777_217, base_epoch=666, root=kit.random("root", 32)),
+        "last_resort": kit.random("last", 1256), "copied_day": 19_846,
+        "other_root": RootRecord(generation=16_800_000, base_epoch=661, root=kit.random("other root", 32)),
+    }  # fmt: skip
+    return RestoredRecord(**(values | changes))
 
 
 def enclosure(**changes: Any) -> EnclosureRecord:
@@ -64,6 +77,12 @@ def good() -> dict[str, tuple[str, LetterRecord]]:
         "service": ("a service letter with a gift", record(Kind.SERVICE, gifts=gifts[:1])),
         "opening": ("an opening with its reader list", opening),
         "end": ("the end of a bond", record(Kind.END)),
+        "reads-2": ("a letter of version 1 whose writer reads version 2", record(reads=2)),
+        "restored": ("version 2: a vault goes on from a copy", restored()),
+        "restored-gifts": ("the same with gifts and a reader list, and generations of 32 bits", restored(
+            gifts=gifts, readers=READERS, readers_hash=readers_hash(READERS), copied_day=0,
+            root=RootRecord(generation=(1 << 32) - 1, base_epoch=0, root=bytes(32)),
+            other_root=RootRecord(generation=(1 << 32) - 1, base_epoch=(1 << 32) - 1, root=bytes(32)))),
     }  # fmt: skip
 
 
@@ -123,7 +142,45 @@ def bad() -> dict[str, tuple[str, bytes]]:
         name = kind.name.lower()
         changed[f"{name}-with-text"] = ("only a letter has text", put(TEXT, "Dear M.", small))
         changed[f"{name}-with-number"] = ("only a letter has a number", put(NUMBER, 1, small))
-    return changed
+    return changed | bad_restored()
+
+
+def bad_restored() -> dict[str, tuple[str, bytes]]:
+    """Refused as malformed: version 2 with one thing wrong."""
+    data = encode_letter(restored())
+    base, letter = msgspec.msgpack.decode(data), msgspec.msgpack.decode(encode_letter(record()))
+
+    def put(at: int, value: Any) -> bytes:
+        return msgspec.msgpack.encode([*base[:at], value, *base[at + 1 :]])
+
+    root = bytes(32)
+    return {
+        "restored-version-1": ("kind 4 in version 1 with the fields of version 2", put(0, 1)),
+        "restored-as-version-1": ("kind 4 in version 1", msgspec.msgpack.encode([1, *base[1:COPIED]])),
+        "restored-version-0": ("no version", put(0, 0)),
+        "letter-version-2": ("a letter in version 2", msgspec.msgpack.encode([2, *letter[1:], *base[COPIED:]])),
+        "letter-version-2-short": ("a letter of 23 fields in version 2", msgspec.msgpack.encode([2, *letter[1:]])),
+        "service-version-2": ("a service letter in version 2", put(1, 1)),
+        "restored-kind-5": ("no such kind", put(1, 5)),
+        "restored-fields-23": ("without the two fields of version 2", msgspec.msgpack.encode(base[:COPIED])),
+        "restored-fields-24": ("without the other root", msgspec.msgpack.encode(base[:OTHER])),
+        "restored-fields-26": ("a field added", msgspec.msgpack.encode([*base, None])),
+        "restored-text": ("only a letter has text", put(TEXT, "Dear M.")),
+        "restored-number": ("only a letter has a number", put(NUMBER, 1)),
+        "restored-no-root": ("no root of its own", put(ROOT, None)),
+        "restored-no-last-resort": ("no last-resort gift", put(LAST, None)),
+        "restored-no-other-root": ("nil for the other root", put(OTHER, None)),
+        "restored-no-day": ("nil for the day of the copy", put(COPIED, None)),
+        "restored-day-negative": ("a copy from before 1970", put(COPIED, -1)),
+        "restored-day-large": ("a day above 10,000,000", put(COPIED, 10_000_001)),
+        "restored-root-31": ("an other root of 31 bytes", put(OTHER, [1, 661, bytes(31)])),
+        "restored-root-33-bits": ("a generation of 33 bits", put(OTHER, [1 << 32, 661, root])),
+        "restored-root-two": ("an other root without its epoch", put(OTHER, [1, root])),
+        "restored-cut-off": ("the last byte missing", data[:-1]),
+        "restored-trailing-byte": ("a byte after the record", data + b"\xc0"),
+        "restored-array32": ("a longer array head than needed", b"\xdd\0\0\0\x19" + data[3:]),
+        "restored-day-long": ("the day of the copy in four bytes", data.replace(b"\xcd\x4d\x86", b"\xce\0\0\x4d\x86")),
+    }  # fmt: skip
 
 
 def make(book: kit.Book) -> None:
@@ -134,9 +191,9 @@ def make(book: kit.Book) -> None:
     for name, (about, data) in bad().items():
         book.add(f"letter/bad-{name}", "record", about, "malformed_letter", record=data)
     newer = encode_letter(record())
-    book.add("letter/newer", "record", "version 2", "newer_version", record=newer[:3] + b"\2" + newer[4:])
+    book.add("letter/newer", "record", "version 3", "newer_version", record=newer[:3] + b"\3" + newer[4:])
     book.add(
-        "letter/newer-other", "record", "version 2, and nothing else is known", "newer_version", record=b"\x91\x02"
+        "letter/newer-other", "record", "version 3, and nothing else is known", "newer_version", record=b"\x91\x03"
     )
     _, letter = good()["letter"]
     following = id_chain(letter.letter_id, 1, FIRST_PREVIOUS)

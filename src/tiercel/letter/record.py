@@ -1,10 +1,10 @@
-"""The record of a letter: a MessagePack array of 23 items, bounded, in one canonical encoding.
+"""The record of a letter: a MessagePack array of 23 or 25 items, bounded, in one canonical encoding.
 
 =====  ============  =========================================================================
 index  field         meaning
 =====  ============  =========================================================================
-0      version       1
-1      kind          0 letter, 1 service, 2 opening, 3 end of the bond
+0      version       1, or 2 of kind 4 and of nothing else
+1      kind          0 letter, 1 service, 2 opening, 3 end of the bond, 4 restored
 2      reads         highest record version the writer can read
 3      letter_id     16 random bytes
 4, 5   number,       of letters only: counts from 1 in one incarnation, and the chain of ids
@@ -19,6 +19,8 @@ index  field         meaning
 19     receipt       secret of 16 bytes under the receipt proofs
 20     root          [generation, base epoch, root] or nil
 21,22  gifts         last-resort gift or nil, and at most 256 one-time gifts of 1,256 bytes
+23     copied_day    of kind 4: the day of the copy that the writer's vault goes on from
+24     other_root    of kind 4: [generation, base epoch, root] for what the reader sends
 =====  ============  =========================================================================
 
 Example:
@@ -50,6 +52,7 @@ from tiercel.limits import (
     KEY_BYTES,
     LETTER_LINE_BYTES_MAX,
     LETTER_TEXT_BYTES_MAX,
+    LETTER_VERSION,
     READERS_MAX,
     VERSION,
 )
@@ -79,6 +82,7 @@ class Kind(enum.IntEnum):
     SERVICE = 1
     OPENING = 2
     END = 3
+    RESTORED = 4
 
 
 class _Record(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
@@ -109,7 +113,7 @@ class ReaderRecord(_Record, frozen=True, kw_only=True):
 
 
 class RootRecord(_Record, frozen=True, kw_only=True):
-    """A fresh root of the writer's parcel keys. Secret."""
+    """A fresh root of parcel keys. Secret."""
 
     generation: _U32
     base_epoch: _U32
@@ -117,7 +121,7 @@ class RootRecord(_Record, frozen=True, kw_only=True):
 
 
 class LetterRecord(_Record, frozen=True, kw_only=True):
-    """Everything inside one envelope. Holds secrets; see the table of this module."""
+    """Everything inside one envelope, as version 1 has it. Holds secrets; see the table of this module."""
 
     version: Annotated[int, msgspec.Meta(ge=FORMAT_VERSION, le=FORMAT_VERSION)] = FORMAT_VERSION
     kind: Kind
@@ -145,6 +149,17 @@ class LetterRecord(_Record, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<LetterRecord {getattr(self.kind, 'name', self.kind)} {self.letter_id.hex()}>"
+
+
+class RestoredRecord(LetterRecord, frozen=True, kw_only=True):
+    """Version 2: the writer's vault goes on from an older copy of itself, and what it needs to be heard and to hear."""
+
+    version: Annotated[int, msgspec.Meta(ge=LETTER_VERSION, le=LETTER_VERSION)] = LETTER_VERSION
+    copied_day: _Day
+    other_root: RootRecord
+
+
+_FORMS: dict[int, type[LetterRecord]] = {FORMAT_VERSION: LetterRecord, LETTER_VERSION: RestoredRecord}
 
 
 def encode_letter(record: LetterRecord) -> bytes:
@@ -175,9 +190,10 @@ def decode_letter(data: bytes | memoryview) -> LetterRecord:
         MalformedLetter: Anything else that does not follow spec/letter.md 2.
     """
     try:
-        if wire.is_newer(wire.record_version(data)):
+        version = wire.record_version(data)
+        if wire.is_newer(version, LETTER_VERSION):
             raise NewerVersion()
-        record = wire.decode_record(LetterRecord, data, BODY_BYTES_MAX)
+        record = wire.decode_record(_FORMS[version], data, BODY_BYTES_MAX)
     except MalformedWire as error:
         raise MalformedLetter(str(error)) from error
     broken = _too_long(record) or _broken_rule(record)
@@ -235,6 +251,10 @@ def _broken_rule(record: LetterRecord) -> str | None:
             return "letter number 1 has nothing before it"
     elif record.text or record.enclosures or record.number is not None or record.previous is not None:
         return "only a letter has text, enclosures, a number and a hash before it"
+    if isinstance(record, RestoredRecord) != (record.kind is Kind.RESTORED):
+        return "version 2 is for what tells of a copy, and for nothing else"
+    if record.kind is Kind.RESTORED and (record.root is None or record.last_resort is None):
+        return "what tells of a copy brings a root and a last-resort gift"
     if record.readers is not None and readers_hash(record.readers) != record.readers_hash:
         return "the reader list does not have its hash"
     return None

@@ -19,6 +19,7 @@ from tiercel.letter.record import (
     Kind,
     LetterRecord,
     ReaderRecord,
+    RestoredRecord,
     RootRecord,
     decode_letter,
     encode_letter,
@@ -61,6 +62,14 @@ def full_letter() -> LetterRecord:
     )
 
 
+def restored(**changes: Any) -> RestoredRecord:
+    root = RootRecord(generation=1 << 24, base_epoch=2, root=b"x" * 32)
+    fields = {"kind": Kind.RESTORED, "number": None, "previous": None, "text": "", "root": root, "other_root": root}
+    base = letter(kind=Kind.SERVICE, number=None, previous=None, text="")
+    values = {name: getattr(base, name) for name in base.__struct_fields__ if name != "version"}
+    return RestoredRecord(**values | fields | {"last_resort": b"l" * 1256, "copied_day": 19_800} | changes)
+
+
 def as_items(record: LetterRecord) -> list[Any]:
     items: list[Any] = msgspec.msgpack.decode(encode_letter(record))
     return items
@@ -72,6 +81,8 @@ def as_items(record: LetterRecord) -> list[Any]:
         letter(),
         full_letter(),
         *(letter(kind=kind, text="", number=None, previous=None) for kind in (Kind.SERVICE, Kind.OPENING, Kind.END)),
+        restored(),
+        restored(copied_day=0, gifts=(b"g" * 1256,) * 32, readers=READERS, readers_hash=readers_hash(READERS)),
     ],
 )
 def test_a_record_comes_back_byte_for_byte(record: LetterRecord) -> None:
@@ -128,6 +139,31 @@ def test_only_letters_have_what_letters_have(kind: Kind, index: int, value: Any)
         decode_letter(msgspec.msgpack.encode(items))
 
 
+def test_what_tells_of_a_copy_is_the_whole_of_version_2() -> None:
+    items = as_items(restored())
+    assert len(items) == 25 and items[:2] == [2, 4] and items[23:] == [19_800, [1 << 24, 2, b"x" * 32]]
+    for index, value in [
+        (0, 1),
+        (1, 1),
+        (1, 0),
+        (20, None),
+        (21, None),
+        (23, None),
+        (24, None),
+        (24, [1, 2]),
+        (11, "x"),
+    ]:
+        with pytest.raises(MalformedLetter):
+            decode_letter(msgspec.msgpack.encode([*items[:index], value, *items[index + 1 :]]))
+    for fields in (items[:23], items[:24], [*items, None], [1, *items[1:23]]):
+        with pytest.raises(MalformedLetter):
+            decode_letter(msgspec.msgpack.encode(fields))
+    with pytest.raises(UsageError):
+        encode_letter(letter(kind=Kind.RESTORED, text="", number=None, previous=None))
+    with pytest.raises(UsageError):
+        encode_letter(restored(kind=Kind.SERVICE))
+
+
 def test_every_shortened_or_lengthened_record_is_refused() -> None:
     data = encode_letter(full_letter())
     for end in range(len(data)):
@@ -156,7 +192,7 @@ def test_a_second_spelling_of_a_record_is_refused() -> None:
 
 
 def test_a_newer_record_is_named_as_such_whatever_else_it_holds() -> None:
-    for newer in (b"\xdc\x00\x20\x02rest", b"\x93\x7f", b"\xdc\x00\x17\x02" + encode_letter(letter())[4:]):
+    for newer in (b"\xdc\x00\x20\x03rest", b"\x93\x7f", b"\xdc\x00\x17\x03" + encode_letter(letter())[4:]):
         with pytest.raises(NewerVersion):
             decode_letter(newer)
 
