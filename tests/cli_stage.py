@@ -32,6 +32,7 @@ WAY = views.WayView(
     ID, "handed_over", (views.EventView(NOW, "accepted"), views.EventView(NOW, "handed_over", "stick", NOW)), "wait"
 )
 WORDS = views.WordsView("Bo", ("one", "two", "three", "four", "five", "six"), (views.ReaderView("us", "device", NOW),))
+RECEIPTS = views.ReceiptsView("Bo", True, False, 0)
 REPORT = views.SyncReport(2, 1, 1, 3)
 
 
@@ -108,6 +109,7 @@ class Stage:
             "bonds.refuse": replace(BOND, state="refused"), "bonds.end": replace(BOND, state="ended"),
             "bonds.retention": views.RetentionView("Bo", "keep", None),
             "bonds.set_retention": views.RetentionView("Bo", "keep", 30),
+            "receipts.receipts": RECEIPTS, "receipts.set_receipts": lambda _home, view: view,
             "writing.check": None, "drafts.text": "old text", "drafts.edit": replace(LETTER, state="draft"),
             "drafts.discard": replace(LETTER, state="draft"),
             "writing.write": LETTER, "writing.send": LETTER, "writing.recall": replace(LETTER, state="recalled"),

@@ -15,7 +15,21 @@ from typing import NoReturn
 import click
 
 from tiercel import __version__
-from tiercel.cli import bond, carrier, completion, doctor, drafts, init, keeping, output, reading, sync, writing
+from tiercel.cli import (
+    bond,
+    carrier,
+    completion,
+    doctor,
+    drafts,
+    init,
+    inviting,
+    keeping,
+    output,
+    reading,
+    rules,
+    sync,
+    writing,
+)
 from tiercel.cli.frame import Group
 from tiercel.cli.session import Session
 from tiercel.errors import TiercelError
@@ -84,6 +98,8 @@ for _command in (
     doctor.doctor, keeping.clock, keeping.passphrase, completion.completion,
 ):  # fmt: skip
     cli.add_command(_command)
+for _command in (inviting.invite, inviting.accept, rules.retention, rules.receipts):
+    bond.bond.add_command(_command)
 
 
 def run(arguments: Sequence[str]) -> int:

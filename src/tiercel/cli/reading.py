@@ -35,14 +35,20 @@ def list_letters(session: Session, bond: str | None) -> None:
     examples=[
         ("tiercel read 3jkq2m7a", ""),
         ("tiercel read 3jkq2m7a --receipt", "and let the writer know that you read it"),
+        ("tiercel read 3jkq2m7a --no-receipt", "and do not, whatever `tiercel bond receipts` says"),
     ],
 )
 @click.argument("id", type=TEXT, metavar="ID")
 @click.option("--peek", is_flag=True, help="Do not mark it read.")
-@click.option("--receipt", is_flag=True, help="Tell the writer that you read it.")
+@click.option(
+    "--receipt/--no-receipt", default=None, help="Tell the writer that you read it, or not; else as the bond has it."
+)
 @click.pass_obj
-def read(session: Session, id: str, peek: bool, receipt: bool) -> None:  # noqa: A002  -- the word of the command line
-    """Read a letter, and mark it read."""
+def read(session: Session, id: str, peek: bool, receipt: bool | None) -> None:  # noqa: A002  -- the command line's word
+    """Read a letter, and mark it read.
+
+    Whether the writer is told is decided for the bond (`tiercel bond receipts`, off at first) or here.
+    """
     from tiercel.runtime import reading as runtime_reading
 
     if peek and receipt:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Finding,
         LetterView,
         OpenLetterView,
+        ReceiptsView,
         RetentionView,
         SyncReport,
         WayView,
@@ -72,6 +73,11 @@ def retention(view: RetentionView) -> Shape:
     """How long text is kept."""
     received: str | int = {None: "keep", 0: "on-reading"}.get(view.received_days, view.received_days or 0)
     return {"bond": view.bond, "sent": view.sent, "received": received}
+
+
+def receipts(view: ReceiptsView) -> Shape:
+    """What the other side is told of their letters."""
+    return {"bond": view.bond, "arrived": view.arrived, "read": view.read, "delay_hours": view.delay_h}
 
 
 def bond(view: BondView) -> Shape:

@@ -40,14 +40,14 @@ def letters(home: Home, bond: str | None = None, limit: int | None = None) -> li
     return views(home, rows.shown_letters(home.vault, chosen, -1 if limit is None else limit))
 
 
-def read(home: Home, letter_id: str, peek: bool = False, receipt: bool = False) -> OpenLetterView:
+def read(home: Home, letter_id: str, peek: bool = False, receipt: bool | None = None) -> OpenLetterView:
     """Open a letter. Reading marks it read, peeking does not; both mean that it was shown.
 
     Args:
         home: Opened.
         letter_id: Id or a unique beginning of it.
         peek: Show without marking it read.
-        receipt: Tell the writer that it was read; the reader's choice.
+        receipt: Tell the writer that it was read, or not; None as the reader chose for the bond.
 
     Raises:
         NotBefore: The writer asked that it be opened on a later day.
@@ -55,7 +55,8 @@ def read(home: Home, letter_id: str, peek: bool = False, receipt: bool = False) 
     with home.vault.transaction():
         letter = find(home, letter_id)
         if letter.direction == "in":
-            _mark_shown(home, letter, peek, receipt)
+            _mark_shown(home, letter, peek)
+            _tell_read(home, letter, peek, receipt)
         letter = find(home, to_base32(letter.id))
     return OpenLetterView(
         letter=view(home, letter),
@@ -71,7 +72,7 @@ def read(home: Home, letter_id: str, peek: bool = False, receipt: bool = False) 
     )
 
 
-def _mark_shown(home: Home, letter: Letter, peek: bool, receipt: bool) -> None:
+def _mark_shown(home: Home, letter: Letter, peek: bool) -> None:
     now = home.clock.now_ms()
     if letter.not_before_day is not None and letter.not_before_day * DAY_MS > now:
         name = bonds.bond_by_id(home.vault, letter.bond).name
@@ -82,12 +83,17 @@ def _mark_shown(home: Home, letter: Letter, peek: bool, receipt: bool) -> None:
         state = State.READ.value if letter.state == State.ARRIVED.value else letter.state
         rows.change_letter(home.vault, letter.seq, read_at=now, state=state)
         rows.add_event(home.vault, letter.seq, now, "read")
-    if receipt and not peek:
+
+
+def _tell_read(home: Home, letter: Letter, peek: bool, receipt: bool | None) -> None:
+    """Tell the writer that it was read, if the reader says so here or, reading it for the first time, for the bond."""
+    bond = bonds.bond_by_id(home.vault, letter.bond)
+    chosen = letter.read_at is None and bool(bond.read_receipts) if receipt is None else receipt
+    if chosen and not peek:
         from tiercel.parcel.note import ReceiptKind  # a list needs none of this, and waits for none of it
 
         from . import arriving
 
-        bond = bonds.bond_by_id(home.vault, letter.bond)
         arriving.say_receipt(home, bond, letter, ReceiptKind.READ, -1)
 
 
@@ -113,7 +119,7 @@ def save_enclosure(
         letter = find(home, letter_id)
         item = _enclosure(home, letter, n)
         if letter.direction == "in":
-            _mark_shown(home, letter, peek=True, receipt=False)  # first: a recall may come while it is opened
+            _mark_shown(home, letter, peek=True)  # first: a recall may come while it is opened
     part = folder / f".{to_base32(home.entropy.token(10))}.part"
     try:
         _open_into(home, item, part, progress)

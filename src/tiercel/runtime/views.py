@@ -96,6 +96,19 @@ class RetentionView:
 
 
 @dataclass(frozen=True)
+class ReceiptsView:
+    """Which receipts a bond gives: ``arrived`` for every letter, ``read`` unless said otherwise for one letter.
+
+    ``delay_h``: they wait a random part of so many hours, at most 24; 0 for none beside the delay of every receipt.
+    """
+
+    bond: str
+    arrived: bool
+    read: bool
+    delay_h: int
+
+
+@dataclass(frozen=True)
 class LetterView:
     """A letter in a list. ``direction`` out or in; ``number`` per direction, None for drafts.
 

@@ -61,3 +61,10 @@ def said(vault: Vault, ids: list[int]) -> None:
 def unsay(vault: Vault, bond: int, what: str, subject: bytes) -> None:
     """This need not be said any more."""
     vault.run("DELETE FROM notes_due WHERE bond = ? AND what = ? AND subject = ?", bond, what, subject)
+
+
+def unsay_receipts(vault: Vault, bond: int, kind: int) -> None:
+    """Receipts of one kind that have not left are not said: the reader chose so."""
+    vault.run(
+        "DELETE FROM notes_due WHERE bond = ? AND what = ? AND substr(detail, 1, 1) = ?", bond, RECEIPT, bytes([kind])
+    )

@@ -53,6 +53,11 @@ COMMANDS = [
     (["bond", "refuse", "Bo"], {**BOND_SHAPE, "state": "refused"}),
     (["bond", "end", "Bo"], {**BOND_SHAPE, "state": "ended", "held": 2}),
     (["bond", "retention", "Bo", "--received", "30"], {"bond": "Bo", "sent": "keep", "received": 30}),
+    (["bond", "receipts", "Bo"], {"bond": "Bo", "arrived": True, "read": False, "delay_hours": 0}),
+    (
+        ["bond", "receipts", "Bo", "--arrived", "off", "--read", "on", "--delay", "24"],
+        {"bond": "Bo", "arrived": False, "read": True, "delay_hours": 24},
+    ),
     (["write", "Bo", "--file", "-"], {"id": ID, "state": "accepted"}),
     (["edit", "3jkq", "--file", "-"], {"id": ID, "state": "draft"}),
     (["discard", "3jkq"], {"id": ID, "discarded": True}),
@@ -143,6 +148,7 @@ def test_every_error_is_one_object_and_its_code(stage: Stage, kind: type[errors.
         ["write", "Bo", "--until", "tomorrow", "--file", "-"],
         ["write", "Bo", "--file", "-", "--enclose", "/nowhere"], ["enclosure", "save", "a", "0", "--to", "/"],
         ["read", "a", "--peek", "--receipt"], ["sync", "--passphrase-fd", "x"], ["list", "--passphrase-fd", "99999"],
+        ["bond", "receipts", "Bo", "--delay", "25"], ["bond", "receipts", "Bo", "--read", "yes"],
         ["list", "--passphrase-fd", "-4"], ["completion", "tcsh"],
     ],
 )  # fmt: skip

@@ -147,7 +147,7 @@ def test_examples_fit_the_commands(words: tuple[str, ...], command: click.Comman
                 name = next(word for word in line if word in group.commands)  # type: ignore[attr-defined]
             line = line[line.index(name) + 1 :]
             group = group.commands[name]
-        options = {option for param in (*group.params,) for option in param.opts} | COMMON
+        options = {option for param in group.params for option in (*param.opts, *param.secondary_opts)} | COMMON
         assert {word for word in line if word.startswith("--")} <= options, typed
 
 
@@ -176,7 +176,10 @@ def test_the_docs_name_every_command_and_option() -> None:
 def test_the_docs_name_nothing_that_is_not_there() -> None:
     text = DOCS.read_text("utf-8")
     options = {
-        option for _, command in [((), cli), *EVERY] for param in command.params for option in param.opts
+        option
+        for _, command in [((), cli), *EVERY]
+        for param in command.params
+        for option in (*param.opts, *param.secondary_opts)
     } | COMMON
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= options
     heads = re.findall(r"^### `(tiercel[a-z ]*)", text, flags=re.M)
