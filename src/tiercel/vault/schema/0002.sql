@@ -66,3 +66,45 @@ UPDATE handed SET over = 1 WHERE bundle IS NOT NULL AND refs IS NOT NULL
 INSERT INTO sendings (bundle, carrier, bond, passes)
     SELECT hash, carrier, bond, EXISTS (SELECT 1 FROM handed WHERE bundle = hash AND handed.carrier = bond_carriers.carrier)
     FROM bundles_out JOIN bond_carriers USING (bond) WHERE peer_has = 0;
+
+-- What is to be sealed: letters under way without a seal that lives, whoever writes letters and bundles_out.
+CREATE TABLE sealings (
+    letter INTEGER PRIMARY KEY,        -- letters.seq
+    bond   INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
+    kind   INTEGER NOT NULL,           -- as letters.kind
+    urgent INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sealings_bond ON sealings (bond, urgent DESC, letter);
+CREATE TRIGGER letter_begun AFTER INSERT ON letters WHEN new.direction = 'out' AND new.state = 'accepted' BEGIN
+    INSERT OR IGNORE INTO sealings (letter, bond, kind, urgent) VALUES (new.seq, new.bond, new.kind, new.urgent);
+END;
+CREATE TRIGGER letter_to_seal AFTER UPDATE OF state, recall_at ON letters
+    WHEN new.direction = 'out' AND new.state IN ('accepted', 'sealed', 'handed over') AND new.recall_at IS NULL
+    AND NOT (old.state IN ('accepted', 'sealed', 'handed over') AND old.recall_at IS NULL) BEGIN
+    INSERT OR IGNORE INTO sealings (letter, bond, kind, urgent) SELECT new.seq, new.bond, new.kind, new.urgent
+        WHERE NOT EXISTS (SELECT 1 FROM bundles_out WHERE letter = new.seq AND kind = 1);
+END;
+CREATE TRIGGER letter_not_to_seal AFTER UPDATE OF state, recall_at ON letters
+    WHEN new.direction = 'out'
+    AND NOT (new.state IN ('accepted', 'sealed', 'handed over') AND new.recall_at IS NULL) BEGIN
+    DELETE FROM sealings WHERE letter = new.seq;
+END;
+CREATE TRIGGER letter_gone AFTER DELETE ON letters BEGIN
+    DELETE FROM sealings WHERE letter = old.seq;
+END;
+CREATE TRIGGER seal_made AFTER INSERT ON bundles_out WHEN new.kind = 1 BEGIN
+    DELETE FROM sealings WHERE letter = new.letter;
+END;
+CREATE TRIGGER seal_gone AFTER DELETE ON bundles_out WHEN old.kind = 1 BEGIN
+    INSERT OR IGNORE INTO sealings (letter, bond, kind, urgent) SELECT seq, bond, kind, urgent FROM letters
+        WHERE seq = old.letter AND state IN ('accepted', 'sealed', 'handed over') AND recall_at IS NULL
+        AND NOT EXISTS (SELECT 1 FROM bundles_out WHERE letter = old.letter AND kind = 1);
+END;
+INSERT INTO sealings (letter, bond, kind, urgent) SELECT seq, bond, kind, urgent FROM letters
+    WHERE direction = 'out' AND state IN ('accepted', 'sealed', 'handed over') AND recall_at IS NULL
+    AND seq NOT IN (SELECT letter FROM bundles_out WHERE kind = 1);
+
+CREATE INDEX bundles_out_aging ON bundles_out (bond, made_day) WHERE made_day IS NOT NULL;  -- seals that a road may outlive
+CREATE INDEX bundles_out_pid ON bundles_out (pid) WHERE pid IS NOT NULL;                    -- seals to a key that is gone
+CREATE INDEX letters_service ON letters (bond)                                              -- what brings keys, under way
+    WHERE direction = 'out' AND kind <> 0 AND state IN ('accepted', 'sealed', 'handed over');
