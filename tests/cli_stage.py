@@ -33,6 +33,7 @@ WAY = views.WayView(
 )
 WORDS = views.WordsView("Bo", ("one", "two", "three", "four", "five", "six"), (views.ReaderView("us", "device", NOW),))
 RECEIPTS = views.ReceiptsView("Bo", True, False, 0)
+PROBLEM = views.ProblemView("Bo", "key_expired", NOW, "It cannot be opened.", "It is sealed again.", "")
 REPORT = views.SyncReport(2, 1, 1, 3)
 
 
@@ -109,6 +110,7 @@ class Stage:
             "bonds.refuse": replace(BOND, state="refused"), "bonds.end": replace(BOND, state="ended"),
             "bonds.retention": views.RetentionView("Bo", "keep", None),
             "bonds.set_retention": views.RetentionView("Bo", "keep", 30),
+            "problems.problems": [PROBLEM],
             "receipts.receipts": RECEIPTS, "receipts.set_receipts": lambda _home, view: view,
             "writing.check": None, "drafts.text": "old text", "drafts.edit": replace(LETTER, state="draft"),
             "drafts.discard": replace(LETTER, state="draft"),

@@ -25,6 +25,7 @@ from tiercel.cli import (
     inviting,
     keeping,
     output,
+    problems,
     reading,
     rules,
     sync,
@@ -44,7 +45,7 @@ SECTIONS = {
         "write", "edit", "send", "discard", "list", "read", "enclosure", "search", "track", "recall",
     ),
     "Carry": ("carrier", "sync"),
-    "Keep well": ("doctor", "clock", "passphrase", "completion"),
+    "Keep well": ("doctor", "problems", "clock", "passphrase", "completion"),
 }  # fmt: skip
 
 
@@ -95,7 +96,7 @@ def cli(ctx: click.Context, version: bool) -> None:
 for _command in (
     init.init, bond.bond, writing.write, drafts.edit, writing.send, drafts.discard, reading.list_letters,
     reading.read, reading.enclosure, reading.search, reading.track, writing.recall, carrier.carrier, sync.sync,
-    doctor.doctor, keeping.clock, keeping.passphrase, completion.completion,
+    doctor.doctor, problems.problems, keeping.clock, keeping.passphrase, completion.completion,
 ):  # fmt: skip
     cli.add_command(_command)
 for _command in (inviting.invite, inviting.accept, rules.retention, rules.receipts):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Finding,
         LetterView,
         OpenLetterView,
+        ProblemView,
         ReceiptsView,
         RetentionView,
         SyncReport,
@@ -188,6 +189,18 @@ def trouble(error: Exception) -> Shape:
     if isinstance(error, TiercelError):
         return {"error": str(error), "kind": error.kind, "remedy": error.remedy}
     return {"error": type(error).__name__, "kind": "bug", "remedy": ""}
+
+
+def problem(view: ProblemView) -> Shape:
+    """Something that could not be opened."""
+    return {
+        "bond": view.bond,
+        "verdict": view.verdict,
+        "at": time(view.at),
+        "sentence": view.sentence,
+        "by_itself": view.by_itself,
+        "remedy": view.remedy,
+    }
 
 
 def findings(found: Iterable[Finding]) -> list[Shape]:

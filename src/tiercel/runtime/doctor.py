@@ -139,7 +139,7 @@ def _quarantine(home: Home) -> Finding:
     count = row[0] if row else 0
     if count:
         sentence = f"{count} thing(s) came that could not be opened and are set aside."
-        return Finding("post", False, sentence, "Ask your correspondent whether a letter is missing.")
+        return Finding("post", False, sentence, "See what and why: tiercel problems")
     return Finding("post", True, "Nothing came that could not be opened.")
 
 

@@ -241,6 +241,22 @@ class SyncReport:
 
 
 @dataclass(frozen=True)
+class ProblemView:
+    """Something that could not be opened: ``verdict``, the instant, what happens by itself, what a person may do.
+
+    ``verdict`` is key_expired, other_bond, damaged, forged, malformed, newer_version or unreadable; ``remedy`` may be
+    empty.
+    """
+
+    bond: str
+    verdict: str
+    at: int
+    sentence: str
+    by_itself: str
+    remedy: str
+
+
+@dataclass(frozen=True)
 class Finding:
     """One line of the doctor: what was looked at, whether it is well, what is so, and what to do."""
 

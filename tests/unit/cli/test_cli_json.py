@@ -37,6 +37,10 @@ WAY_SHAPE = {
         {"at": "2024-05-07T01:02:03Z", "what": "handed_over", "road": "stick", "until": "2024-05-07T01:02:03Z"},
     ],
 }  # fmt: skip
+PROBLEM_SHAPE = {
+    "bond": "Bo", "verdict": "key_expired", "at": "2024-05-07T01:02:03Z", "sentence": "It cannot be opened.",
+    "by_itself": "It is sealed again.", "remedy": "",
+}  # fmt: skip
 SYNC_SHAPE = {"put": 2, "got": 1, "letters": 1, "waiting": 3, "troubles": [], "notices": []}
 
 COMMANDS = [
@@ -71,6 +75,8 @@ COMMANDS = [
     (["track", "3jkq"], WAY_SHAPE),
     (["sync"], SYNC_SHAPE),
     (["doctor"], [{"what": "vault", "well": True, "sentence": "The vault opens.", "remedy": ""}]),
+    (["problems"], [PROBLEM_SHAPE]),
+    (["problems", "Bo"], [PROBLEM_SHAPE]),
     (["clock", "ok"], {"clock": "ok"}),
     (["--version"], {"version": "0.1.0"}),
 ]

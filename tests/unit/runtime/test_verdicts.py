@@ -14,15 +14,16 @@ from letter_kit import letter
 from people import Person, bonded, exchange
 from post_office import of_letter
 from tiercel.crypto import sha256
+from tiercel.errors import NameUnknown
 from tiercel.letter.record import EnclosureRecord, encode_letter
-from tiercel.limits import PREKEY_KEPT_DAYS
+from tiercel.limits import PREKEY_KEPT_DAYS, QUARANTINE_DAYS
 from tiercel.parcel.box import Kind, seal_symbols
 from tiercel.parcel.symbols import encode, layout_of
-from tiercel.runtime import bonds, reading
+from tiercel.runtime import bonds, problems, reading
 from tiercel.runtime.roads import add_folder
 from tiercel.sealing.envelope import BondKeys, seal_letter
 from tiercel.sealing.prekeys import Gift
-from tiercel.vault import notes, prekeys
+from tiercel.vault import bundles, notes, prekeys
 
 
 class Outcome(NamedTuple):
@@ -102,6 +103,8 @@ def outcome(bo: Person) -> Outcome:
     verdicts = [verdict for (verdict,) in bo.home.vault.all("SELECT verdict FROM quarantine")]
     said = [notice for notice in report.notices if "could not be opened" in notice]
     assert len(verdicts) <= 1 and len(said) <= 1
+    listed = problems.problems(bo.home, "ada")
+    assert [problem.verdict for problem in listed] == verdicts and listed == problems.problems(bo.home)
     return Outcome(
         verdicts[0] if verdicts else None, notes.EXPIRED in told, notes.RECEIPT in told, said[0] if said else None
     )
@@ -139,6 +142,29 @@ def test_T_LATE_2_each_verdict_is_reached(tmp_path: Path, verdict: str) -> None:
 def test_T_LATE_2_no_two_look_alike() -> None:
     assert len({expected for _bring, expected in VERDICTS.values()}) == len(VERDICTS) == 5
     assert len({expected.said for _bring, expected in VERDICTS.values()}) == 5, "nor do they read alike"
+
+
+def test_what_cannot_be_opened_is_explained_and_offers_no_more_than_people_can_do(tmp_path: Path) -> None:
+    _ada, bo = bonded(tmp_path)
+    verdicts = ("key_expired", "other_bond", "damaged", "forged", "malformed", "newer_version", "unreadable")
+    with bo.home.vault.transaction():
+        for n, verdict in enumerate(verdicts):
+            bundles.quarantine(bo.home.vault, 1, bytes([n]) * 32, verdict, None, bo.clock.now_ms() + n)
+    listed = problems.problems(bo.home)
+    assert [problem.verdict for problem in listed] == list(reversed(verdicts)), "newest first"
+    assert len({problem.sentence for problem in listed}) == len(verdicts)
+    assert all(problem.sentence and problem.by_itself and "{" not in str(problem) for problem in listed)
+    forged = next(problem for problem in listed if problem.verdict == "forged")
+    assert "another way" in forged.remedy and "tiercel bond end ada" in forged.remedy
+    assert [problem.verdict for problem in listed if "bond end" in problem.remedy] == ["forged"]
+    assert all("tiercel" not in problem.remedy for problem in listed if problem is not forged), (
+        "nothing else is offered"
+    )
+    with pytest.raises(NameUnknown):
+        problems.problems(bo.home, "cy")
+    bo.clock.advance(days=QUARANTINE_DAYS + 1)
+    bo.sync()
+    assert problems.problems(bo.home) == []
 
 
 # -- T-POLL-2 of an enclosure ----------------------------------------------------------------------
