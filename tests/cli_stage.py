@@ -34,6 +34,7 @@ WAY = views.WayView(
 WORDS = views.WordsView("Bo", ("one", "two", "three", "four", "five", "six"), (views.ReaderView("us", "device", NOW),))
 RECEIPTS = views.ReceiptsView("Bo", True, False, 0)
 PROBLEM = views.ProblemView("Bo", "key_expired", NOW, "It cannot be opened.", "It is sealed again.", "")
+ROADS = views.BondRoadsView("Bo", (views.RoadView("share", 0), views.RoadView("stick", 7)))
 REPORT = views.SyncReport(2, 1, 1, 3)
 
 
@@ -110,7 +111,7 @@ class Stage:
             "bonds.refuse": replace(BOND, state="refused"), "bonds.end": replace(BOND, state="ended"),
             "bonds.retention": views.RetentionView("Bo", "keep", None),
             "bonds.set_retention": views.RetentionView("Bo", "keep", 30),
-            "problems.problems": [PROBLEM],
+            "problems.problems": [PROBLEM], "roads.bond_roads": ROADS, "roads.set_bond_roads": ROADS,
             "receipts.receipts": RECEIPTS, "receipts.set_receipts": lambda _home, view: view,
             "writing.check": None, "drafts.text": "old text", "drafts.edit": replace(LETTER, state="draft"),
             "drafts.discard": replace(LETTER, state="draft"),

@@ -57,6 +57,21 @@ class KnownName(Text):
         return same_name(super().convert(value, param, ctx))
 
 
+class Road(click.ParamType[tuple[str, int]]):
+    """A road of a bond: the name of a carrier, and perhaps after how many days it is used."""
+
+    name = "road"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        """The name in normal form and the days, 0 where none are given."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, days = value.partition("=")
+        if equals and not (days.isascii() and days.isdecimal() and len(days) < 10):
+            self.fail(f"{value!r}: after = stands a number of days, as in {name}=7.", param, ctx)
+        return KNOWN_NAME.convert(name, param, ctx), int(days or 0)
+
+
 class Day(click.ParamType[int]):
     """A calendar date, as whole UTC days since 1970."""
 
@@ -94,5 +109,6 @@ class Number(click.ParamType[int]):
 TEXT = Text()
 NEW_NAME = NewName()
 KNOWN_NAME = KnownName()
+ROAD = Road()
 DAY = Day()
 NUMBER = Number()

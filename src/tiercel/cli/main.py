@@ -99,7 +99,7 @@ for _command in (
     doctor.doctor, problems.problems, keeping.clock, keeping.passphrase, completion.completion,
 ):  # fmt: skip
     cli.add_command(_command)
-for _command in (inviting.invite, inviting.accept, rules.retention, rules.receipts):
+for _command in (inviting.invite, inviting.accept, rules.retention, rules.receipts, rules.roads):
     bond.bond.add_command(_command)
 
 

@@ -8,12 +8,12 @@ import click
 
 from tiercel.cli import output, shapes
 from tiercel.cli.frame import command
-from tiercel.cli.kinds import KNOWN_NAME
+from tiercel.cli.kinds import KNOWN_NAME, ROAD
 from tiercel.cli.session import Session
 from tiercel.errors import UsageError
 
 if TYPE_CHECKING:
-    from tiercel.runtime.views import ReceiptsView
+    from tiercel.runtime.views import ReceiptsView, RoadView
 
 ON_OFF = click.Choice(["on", "off"])
 
@@ -116,3 +116,40 @@ def receipts_lines(view: ReceiptsView) -> list[str]:
     soon += " you sync."
     delay = waits if view.delay_h else soon
     return [arrived[view.arrived], read[view.read], delay]
+
+
+@command(
+    "roads",
+    examples=[
+        ("tiercel bond roads Bo", "show them"),
+        ("tiercel bond roads Bo share stick=7", "the share at once, the stick for what waited 7 days"),
+    ],
+)
+@click.argument("name", type=KNOWN_NAME)
+@click.argument("roads", type=ROAD, nargs=-1, metavar="[CARRIER[=DAYS]]...")
+@click.pass_obj
+def roads(session: Session, name: str, roads: tuple[tuple[str, int], ...]) -> None:
+    """Show or set which roads a bond uses, in which order, and how soon.
+
+    A letter goes by every road at once, and what arrives first on any of them rebuilds it. A road with DAYS is used
+    for a letter only when that waited so long without a receipt. What is under way goes on over the new roads.
+    """
+    from tiercel.runtime import roads as runtime_roads
+
+    with session.home() as home:
+        view = runtime_roads.set_bond_roads(home, name, roads) if roads else runtime_roads.bond_roads(home, name)
+    told = output.plain(view.bond)
+    lines = [
+        f"Letters to {told} go by:",
+        *output.table(road_row(number, one) for number, one in enumerate(view.roads, 1)),
+    ]
+    if roads:
+        lines.append(f"A road works once both of you use it: ask {told} to do the same.")
+    output.show(session.json, shapes.bond_roads(view), lines)
+
+
+def road_row(number: int, view: RoadView) -> tuple[str, str, str]:
+    """A road of a bond as a line."""
+    days = f"{view.after_days} days" if view.after_days != 1 else "1 day"
+    when = f"once a letter waited {days} without a receipt" if view.after_days else "at once"
+    return (f"  {number}", output.plain(view.name), when)

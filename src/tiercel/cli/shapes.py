@@ -13,6 +13,7 @@ from tiercel.errors import TiercelError
 
 if TYPE_CHECKING:
     from tiercel.runtime.views import (
+        BondRoadsView,
         BondView,
         CarrierView,
         Finding,
@@ -79,6 +80,11 @@ def retention(view: RetentionView) -> Shape:
 def receipts(view: ReceiptsView) -> Shape:
     """What the other side is told of their letters."""
     return {"bond": view.bond, "arrived": view.arrived, "read": view.read, "delay_hours": view.delay_h}
+
+
+def bond_roads(view: BondRoadsView) -> Shape:
+    """The roads of a bond, in their order."""
+    return {"bond": view.bond, "roads": [{"carrier": one.name, "after_days": one.after_days} for one in view.roads]}
 
 
 def bond(view: BondView) -> Shape:

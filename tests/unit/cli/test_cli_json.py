@@ -41,6 +41,7 @@ PROBLEM_SHAPE = {
     "bond": "Bo", "verdict": "key_expired", "at": "2024-05-07T01:02:03Z", "sentence": "It cannot be opened.",
     "by_itself": "It is sealed again.", "remedy": "",
 }  # fmt: skip
+ROADS_SHAPE = {"bond": "Bo", "roads": [{"carrier": "share", "after_days": 0}, {"carrier": "stick", "after_days": 7}]}
 SYNC_SHAPE = {"put": 2, "got": 1, "letters": 1, "waiting": 3, "troubles": [], "notices": []}
 
 COMMANDS = [
@@ -57,6 +58,8 @@ COMMANDS = [
     (["bond", "refuse", "Bo"], {**BOND_SHAPE, "state": "refused"}),
     (["bond", "end", "Bo"], {**BOND_SHAPE, "state": "ended", "held": 2}),
     (["bond", "retention", "Bo", "--received", "30"], {"bond": "Bo", "sent": "keep", "received": 30}),
+    (["bond", "roads", "Bo"], ROADS_SHAPE),
+    (["bond", "roads", "Bo", "share", "stick=7"], ROADS_SHAPE),
     (["bond", "receipts", "Bo"], {"bond": "Bo", "arrived": True, "read": False, "delay_hours": 0}),
     (
         ["bond", "receipts", "Bo", "--arrived", "off", "--read", "on", "--delay", "24"],
@@ -155,6 +158,7 @@ def test_every_error_is_one_object_and_its_code(stage: Stage, kind: type[errors.
         ["write", "Bo", "--file", "-", "--enclose", "/nowhere"], ["enclosure", "save", "a", "0", "--to", "/"],
         ["read", "a", "--peek", "--receipt"], ["sync", "--passphrase-fd", "x"], ["list", "--passphrase-fd", "99999"],
         ["bond", "receipts", "Bo", "--delay", "25"], ["bond", "receipts", "Bo", "--read", "yes"],
+        ["bond", "roads", "Bo", "stick=soon"], ["bond", "roads", "Bo", "stick="], ["bond", "roads", "Bo", "stick=-1"],
         ["list", "--passphrase-fd", "-4"], ["completion", "tcsh"],
     ],
 )  # fmt: skip

@@ -318,3 +318,45 @@ def test_a_bar_on_a_terminal(seconds: Seconds, stage: Stage) -> None:
     ended = stage.run("write", "Bo", "--file", "-", "--json", stdin=b"x", terminal=True, term="xterm")
     assert ended.value == {"id": ID, "state": "accepted"}
     assert "sealing" in ended.err
+
+
+def test_roads_in_words(stage: Stage) -> None:
+    assert stage.run("bond", "roads", "Bo").text.splitlines() == [
+        "Letters to Bo go by:",
+        "  1  share  at once",
+        "  2  stick  once a letter waited 7 days without a receipt",
+    ]
+    told = stage.run("bond", "roads", "Bo", "share", "stick=7").text
+    assert stage.given("roads.set_bond_roads") == ("Bo", (("share", 0), ("stick", 7)))
+    assert "ask Bo to do the same" in told
+
+
+def test_every_choice_of_receipts_is_said_in_one_sentence(stage: Stage) -> None:
+    told = stage.run("bond", "receipts", "Bo").text.splitlines()
+    assert [line.split(".")[0] for line in told] == ["arrived: on", "read: off", "delay: none"]
+    told = stage.run("bond", "receipts", "Bo", "--arrived", "off", "--read", "on", "--delay", "6").text.splitlines()
+    assert [line.split(".")[0] for line in told] == ["arrived: off", "read: on", "delay: 6 h"]
+    stage.run("bond", "receipts", "Bo")
+    assert stage.calls[-1][0] == "receipts.receipts", "looking changes nothing"
+
+
+def test_a_gap_stands_below_the_letter_it_lies_before(stage: Stage) -> None:
+    stage.answers["reading.letters"] = [replace(LETTER, missing_before=1), replace(LETTER, missing_before=2000), LETTER]
+    lines = stage.run("list").text.splitlines()
+    assert lines[1::2] == [
+        "          ┆ a letter before this one has not arrived",
+        "          ┆ 2,000 letters before this one have not arrived",
+    ]
+    stage.answers["reading.read"] = replace(OPEN, letter=replace(LETTER, missing_before=1))
+    assert "(a letter before this one has not arrived)" in stage.run("read", "3jkq").text
+
+
+def test_problems_say_what_happens_and_what_to_do(stage: Stage) -> None:
+    assert stage.run("problems").text.splitlines() == [
+        "2024-05-07 01:02  Bo  key expired",
+        "    It cannot be opened.",
+        "    It is sealed again.",
+        "    You need not do anything.",
+    ]
+    stage.answers["problems.problems"] = []
+    assert stage.run("problems").text == "Nothing came that could not be opened.\n"
