@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import islice
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Written:
         accepted_ms: True time, UTC milliseconds.
         deadline_day: As the writer gave it, by the writer's clock; None for no end.
         line: The writer's ``Person.line`` then.
+        after_faults: Whether the faults had stopped.
     """
 
     id: str
@@ -33,6 +35,7 @@ class Written:
     accepted_ms: int
     deadline_day: int | None
     line: int
+    after_faults: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class History:
     """Everything of a world so far, in the order in which it happened.
 
     Attributes:
-        written: Letters by id, in the order of their acceptance; put there by :meth:`add`.
+        written: Letters by id, in the order of their acceptance.
         shown: What was opened.
         saved: Enclosures that were saved.
         recalled: Ids that a person asked back, where the program took the wish.
@@ -78,12 +81,11 @@ class History:
     burnt: set[str] = field(default_factory=set)
     announced: Counter[tuple[str, int]] = field(default_factory=Counter)
     _between: dict[tuple[str, str], list[Written]] = field(default_factory=dict)
-
-    def add(self, written: Written) -> None:
-        """A letter was accepted from its writer."""
-        self.written[written.id] = written
-        self._between.setdefault((written.writer, written.reader), []).append(written)
+    _sorted: int = 0
 
     def between(self, writer: str, reader: str) -> list[Written]:
         """Letters of one bond and direction in the order of their acceptance."""
+        for written in islice(self.written.values(), self._sorted, None):
+            self._between.setdefault((written.writer, written.reader), []).append(written)
+        self._sorted = len(self.written)
         return self._between.get((writer, reader), [])

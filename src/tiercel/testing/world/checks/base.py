@@ -37,43 +37,71 @@ class Violation(AssertionError):  # noqa: N818 - named for what happened
 
 
 class PersonSeen(Protocol):
-    """A person of the world.
+    """A person of the world."""
 
-    Attributes:
-        name: Unique in the world.
-        folder: Of the vault.
-        home: As opened last.
-        line: How often another copy took the place of the vault: restored, cloned, put back. A crash is none.
-        bonds: The name of each correspondent by the name of the bond in this vault.
-    """
+    @property
+    def name(self) -> str:
+        """Unique in the world."""
+        ...
 
-    name: str
-    folder: Path
-    home: Home
-    line: int
-    bonds: Mapping[str, str]
+    @property
+    def folder(self) -> Path:
+        """Of the vault."""
+        ...
+
+    @property
+    def home(self) -> Home:
+        """As opened last."""
+        ...
+
+    @property
+    def line(self) -> int:
+        """How often another copy took the place of the vault: restored, cloned, put back. A crash is none."""
+        ...
+
+    @property
+    def bonds(self) -> Mapping[str, str]:
+        """The name of each correspondent by the name of the bond in this vault."""
+        ...
 
 
 class WorldSeen(Protocol):
-    """The world, as far as checkers look at it.
+    """The world, as far as checkers look at it."""
 
-    Attributes:
-        people: By name.
-        pairs: The two names of every bond, the inviter first.
-        history: What truly happened.
-        now_ms: The true time, whatever anybody's clock shows.
-        healing: Whether the faults have stopped.
-        counts: Faults by kind, ``letters``, ``parcels``.
-        sometimes: The rare states reached.
-    """
+    @property
+    def people(self) -> Mapping[str, PersonSeen]:
+        """By name."""
+        ...
 
-    people: Mapping[str, PersonSeen]
-    pairs: Sequence[tuple[str, str]]
-    history: History
-    now_ms: int
-    healing: bool
-    counts: Counter[str]
-    sometimes: set[str]
+    @property
+    def pairs(self) -> Sequence[tuple[str, str]]:
+        """The two names of every bond, the inviter first."""
+        ...
+
+    @property
+    def history(self) -> History:
+        """What truly happened."""
+        ...
+
+    @property
+    def now_ms(self) -> int:
+        """The true time, whatever anybody's clock shows."""
+        ...
+
+    @property
+    def healing(self) -> bool:
+        """Whether the faults have stopped."""
+        ...
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Faults by kind, ``letters``, ``parcels``."""
+        ...
+
+    @property
+    def sometimes(self) -> set[str]:
+        """The rare states reached."""
+        ...
 
 
 class Check:

@@ -1,0 +1,169 @@
+"""I7, I8, I13 and I14: keys used once, secrets that are gone, who can read, and what a clock alone may not do."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from types import ModuleType
+
+from tiercel.limits import DAY_MS, EPOCH_DAYS, PREKEY_KEPT_DAYS, TAG_RANDOM_BYTES
+from tiercel.vault import bonds as vault_bonds
+
+from .base import Check, PersonSeen, WorldSeen
+from .keys import Keys, OurKey
+from .rows import Row
+
+
+def symbols() -> ModuleType | None:
+    """The symbolic cryptography, if this process has it."""
+    crypto = sys.modules.get("tiercel.crypto")
+    return crypto if crypto is not None and hasattr(crypto, "forbid") else None
+
+
+class NoKeyReuse(Check):
+    """I7: no r repeats, and no one-time prekey is sealed to twice or opens twice; also after a crash and a restore.
+
+    With symbolic cryptography every key and nonce is watched as well, by the cryptography itself.
+    """
+
+    id = "I7"
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._rs: set[bytes] = set()
+        self._sealed: dict[bytes, tuple[bytes, str, int]] = {}
+
+    def parcel_leaves(self, world: WorldSeen, person: PersonSeen, road: str, name: str, parcel: bytes) -> None:
+        r = parcel[:TAG_RANDOM_BYTES]
+        self.need(r not in self._rs, f"{person.name} put two parcels with one r, the second on {road}")
+        self._rs.add(r)
+
+    def after_step(self, world: WorldSeen, person: PersonSeen, letters: Sequence[Row], full: bool) -> None:
+        rows = person.home.vault.all("SELECT pid, hash FROM bundles_out WHERE kind = 1 AND made_day IS NOT NULL")
+        for pid, digest in rows:
+            before, whose, line = self._sealed.setdefault(pid, (digest, person.name, person.line))
+            unseen = line != person.line and person.unnoticed  # nobody can know what another machine used
+            same = before == digest or unseen
+            self.need(same, f"{person.name} sealed two letters to one prekey (first {whose}, line {line})")
+        spent = person.home.vault.one(
+            "SELECT 1 FROM prekeys_ours JOIN prekeys_spent USING (bond, pid) WHERE kind <> 'last-resort' LIMIT 1"
+        )
+        self.need(spent is None, f"a one-time prekey of {person.name} opened a letter and lives on")
+        self._openings(person)
+
+    def _openings(self, person: PersonSeen) -> None:
+        crypto = symbols()
+        if crypto is None:
+            return
+        for key in self._keys.of(person).ours.values():
+            if key.kind == "one-time":
+                self.need(not crypto.openings(key.seed), f"a one-time prekey of {person.name} opened and lives on")
+
+
+class DeletedIsDeleted(Check):
+    """I8: a secret that left the tables never comes back; with symbolic cryptography using it is an error."""
+
+    id = "I8"
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._held: dict[str, frozenset[bytes]] = {}
+        self._dead: dict[str, set[bytes]] = defaultdict(set)
+        self._line: dict[str, int] = {}
+
+    def after_step(self, world: WorldSeen, person: PersonSeen, letters: Sequence[Row], full: bool) -> None:
+        crypto, now = symbols(), self._keys.of(person).secrets
+        if self._line.get(person.name) != person.line:
+            self._line[person.name] = person.line
+            self._dead[person.name].clear()
+            self._held[person.name] = now
+            if crypto is not None:
+                crypto.pardon(person.name)
+        before, dead = self._held[person.name], self._dead[person.name]
+        if before is now:
+            return
+        self.need(dead.isdisjoint(now), f"a secret that {person.name} had deleted is in the vault again")
+        for secret in before - now:
+            dead.add(secret)
+            if crypto is not None:
+                crypto.forbid(person.name, secret)
+        self._held[person.name] = now
+
+
+class PlantedReaders(Check):
+    """I13: the reader lists of both sides agree in the end, or a warning stands."""
+
+    id = "I13"
+
+    def at_end(self, world: WorldSeen) -> None:
+        for first, second in world.pairs:
+            for one, other in ((first, second), (second, first)):
+                self._agree(world.people[one], world.people[other])
+
+    def _agree(self, declares: PersonSeen, hears: PersonSeen) -> None:
+        ours = _readers(declares, hears.name, "us")
+        theirs = _readers(hears, declares.name, "them")
+        bond = _bond(hears, declares.name)
+        warned = bond is not None and bool(vault_bonds.warnings_of(hears.home.vault, bond.id))
+        sentence = f"{declares.name} declares the readers {ours}, {hears.name} knows {theirs}, and nothing warns"
+        self.need(ours == theirs or warned, sentence)
+
+
+def _bond(person: PersonSeen, other: str) -> vault_bonds.Bond | None:
+    name = next((bond for bond, whom in person.bonds.items() if whom == other), None)
+    return None if name is None else vault_bonds.bond_named(person.home.vault, name)
+
+
+def _readers(person: PersonSeen, other: str, side: str) -> list[tuple[str, int]]:
+    bond = _bond(person, other)
+    return [] if bond is None else sorted(vault_bonds.readers_of(person.home.vault, bond.id, side))
+
+
+class NoClockAlone(Check):
+    """I14: while the clock is in doubt nothing expires or is deleted by time, and keys die only when both agree."""
+
+    id = "I14"
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._states: dict[str, dict[str, str]] = defaultdict(dict)
+        self._ours: dict[str, dict[tuple[int, bytes], OurKey]] = {}
+        self._line: dict[str, int] = {}
+
+    def after_step(self, world: WorldSeen, person: PersonSeen, letters: Sequence[Row], full: bool) -> None:
+        ours, states = self._keys.of(person).ours, self._states[person.name]
+        fresh = self._line.get(person.name) != person.line
+        self._line[person.name] = person.line
+        if not fresh:
+            self._expired(person, letters, states)
+            before = self._ours[person.name]
+            if ours is not before:
+                self._died(person, [key for at, key in before.items() if at not in ours])
+        self._ours[person.name] = ours
+        states.update((each.id, each.state) for each in letters if each.direction == "out")
+
+    def _expired(self, person: PersonSeen, letters: Sequence[Row], states: dict[str, str]) -> None:
+        for each in letters:
+            if each.direction == "out" and each.state == "expired" and states.get(each.id) != "expired":
+                self.need(not person.home.clock_doubtful, f"{each.id} of {person.name} expired by a clock in doubt")
+                day = person.home.clock.now_ms() // DAY_MS
+                self.need((each.deadline_day or 0) < day, f"{each.id} of {person.name} expired before its deadline")
+
+    def _died(self, person: PersonSeen, gone: Sequence[OurKey]) -> None:
+        """A one-time prekey without a letter in its tombstone died by time: the clock and the other side agree."""
+        for key in gone:
+            if key.kind != "one-time":
+                continue
+            spent = "SELECT letter FROM prekeys_spent WHERE bond = ? AND pid = ?"
+            tombstone = person.home.vault.one(spent, key.bond, key.pid)
+            if tombstone is None or tombstone[0] is not None:
+                continue
+            self.need(not person.home.clock_doubtful, f"a prekey of {person.name} died by a clock in doubt")
+            agreed = self._agreed_day(person, key.bond)
+            self.need(key.made_day + PREKEY_KEPT_DAYS <= agreed, f"a prekey of {person.name} died too early")
+
+    @staticmethod
+    def _agreed_day(person: PersonSeen, bond: int) -> int:
+        heard = vault_bonds.bond_by_id(person.home.vault, bond).newest_heard
+        return min(person.home.clock.now_ms() // DAY_MS, (heard + 1) * EPOCH_DAYS)
