@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tiercel.runtime.home import Home
+from tiercel.testing.world.disk import Disk
 from tiercel.testing.world.history import History
 
 from .rows import Row
@@ -57,6 +58,16 @@ class PersonSeen(Protocol):
     @property
     def line(self) -> int:
         """How often another copy took the place of the vault: restored, cloned, put back. A crash is none."""
+        ...
+
+    @property
+    def unnoticed(self) -> bool:
+        """Whether a copy of the whole machine was ever used beside it, which no program can notice by itself."""
+        ...
+
+    @property
+    def disk(self) -> Disk:
+        """With the vault; it may be one that fails."""
         ...
 
     @property
