@@ -1,4 +1,4 @@
-"""``tiercel bond``: the relation of two people, from the six words to its end; how it begins is in ``inviting``."""
+"""``tiercel bond``: bonds listed, shown and ended. How one begins is in ``inviting`` and ``comparing``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tiercel.cli import output, shapes
+from tiercel.cli import output, rules, shapes
 from tiercel.cli.frame import group, member
 from tiercel.cli.kinds import KNOWN_NAME
 from tiercel.cli.session import Session
@@ -14,7 +14,7 @@ from tiercel.errors import NameUnknown, UsageError
 
 if TYPE_CHECKING:
     from tiercel.runtime.home import Home
-    from tiercel.runtime.views import BondView, WordsView
+    from tiercel.runtime.views import BondView
 
 
 @group(
@@ -65,95 +65,41 @@ def explained(view: BondView) -> str:
         return "invited: give them the invitation, then sync"
     if view.state == "pairing":
         return "pairing: sync on both sides"
+    if view.doubted_at is not None and view.state == "bonded":
+        return f"bonded, in doubt: compare the words again: tiercel bond words {name}"
     return view.state
 
 
-@member(bond, "words", examples=[("tiercel bond words Bo", "")])
+@member(bond, "show", examples=[("tiercel bond show Bo", "")])
 @click.argument("name", type=KNOWN_NAME)
 @click.pass_obj
-def words(session: Session, name: str) -> None:
-    """Show the six words to compare with the other side."""
+def show(session: Session, name: str) -> None:
+    """Show one bond: how far it is, and what you chose for it.
+
+    Its warnings, its roads, receipts and retention, and how many letters wait.
+    """
     from tiercel.runtime import bonds as runtime_bonds
+    from tiercel.runtime import receipts as runtime_receipts
+    from tiercel.runtime import roads as runtime_roads
 
     with session.home() as home:
-        view = runtime_bonds.words(home, name)
-    output.show(session.json, shapes.words(view), words_lines(view))
-
-
-def words_lines(view: WordsView) -> list[str]:
-    """The words large enough to read aloud, and who reads under the bond."""
-    name = output.plain(view.bond)
-    readers = [
-        (
-            f"  {'you' if one.side == 'us' else name}",
-            output.plain(one.kind),
-            f"since {(shapes.time(one.since) or '?')[:10]}",
-        )
-        for one in view.readers
-    ]
-    return [
-        f"The six words of your bond with {name}:",
+        view, waiting = named(home, name), runtime_bonds.open_letters(home, name)
+        chosen = runtime_roads.bond_roads(home, name)
+        told = runtime_receipts.receipts(home, name)
+        kept = runtime_bonds.retention(home, name)
+    shown = output.plain(view.name)
+    letters = "1 letter waits" if waiting == 1 else f"{waiting} letters wait"
+    lines = [
+        *list_lines([view]),
         "",
-        "    " + output.strong("  ".join(view.words)),
+        *rules.roads_lines(chosen),
         "",
-        *(f"! {output.plain(said)}" for said in view.warnings),
-        *what_to_do(view),
-        *(["", "Who can read under this bond:", *output.table(readers)] if readers else []),
+        *rules.receipts_lines(told),
+        "",
+        *rules.retention_lines(kept),
+        *(["", f"{letters} for a receipt: tiercel outbox {shown}"] if waiting else []),
     ]
-
-
-def what_to_do(view: WordsView) -> list[str]:
-    """What the words are for in the state of the bond: nothing is confirmed beside a warning, or when it is over."""
-    name = output.plain(view.bond)
-    read = f"Read them to {name}, best by voice."
-    if view.state == "compare" and view.warnings:
-        return [f"Do not confirm: tiercel bond refuse {name}"]
-    if view.state == "compare":
-        return [
-            read,
-            f"The same on both sides: tiercel bond confirm {name}",
-            f"Not the same: tiercel bond refuse {name}",
-        ]
-    if view.state == "bonded":
-        return [read, f"Not the same: tiercel bond end {name}"]
-    return [f"This bond is {output.plain(view.state)}; there is nothing to confirm."]
-
-
-@member(bond, "confirm", examples=[("tiercel bond confirm Bo", "")])
-@click.argument("name", type=KNOWN_NAME)
-@click.pass_obj
-def confirm(session: Session, name: str) -> None:
-    """Say that the six words are the same on both sides."""
-    from tiercel.runtime import bonds as runtime_bonds
-
-    with session.home() as home:
-        already = any(one.name == name and one.confirmed == "us" for one in runtime_bonds.bonds(home))
-        view = runtime_bonds.confirm(home, name)
-    told = output.plain(name)
-    if view.state == "bonded":
-        lines = [f"Bonded with {told}. Write: tiercel write {told}"]
-    elif already:
-        lines = [f"You had confirmed already; waiting for {told}."]
-    else:
-        lines = [f"Confirmed. {told} has to confirm as well; sync on both sides."]
-    output.show(session.json, shapes.bond(view), lines)
-
-
-@member(bond, "refuse", examples=[("tiercel bond refuse Bo", "")])
-@click.argument("name", type=KNOWN_NAME)
-@click.pass_obj
-def refuse(session: Session, name: str) -> None:
-    """Say that the words differ, or that you do not want this bond."""
-    from tiercel.runtime import bonds as runtime_bonds
-
-    with session.home() as home:
-        view = runtime_bonds.refuse(home, name)
-    lines = [f"Refused. Nothing was sealed to {output.plain(name)}, and nothing will be."]
-    if view.state == "ended":
-        lines = [
-            f"You had confirmed already, so the bond is ended instead; {output.plain(name)} is told by the next sync."
-        ]
-    output.show(session.json, shapes.bond(view), lines)
+    output.show(session.json, shapes.bond_page(view, chosen, told, kept, waiting), lines)
 
 
 @member(bond, "end", examples=[("tiercel bond end Bo", "")])

@@ -18,6 +18,7 @@ from tiercel import __version__
 from tiercel.cli import (
     bond,
     carrier,
+    comparing,
     completion,
     doctor,
     drafts,
@@ -99,7 +100,10 @@ for _command in (
     doctor.doctor, problems.problems, keeping.clock, keeping.passphrase, completion.completion,
 ):  # fmt: skip
     cli.add_command(_command)
-for _command in (inviting.invite, inviting.accept, rules.retention, rules.receipts, rules.roads):
+for _command in (
+    inviting.invite, inviting.accept, comparing.words, comparing.confirm, comparing.refuse, rules.roads,
+    rules.receipts, rules.retention,
+):  # fmt: skip
     bond.bond.add_command(_command)
 
 

@@ -13,7 +13,7 @@ from tiercel.cli.session import Session
 from tiercel.errors import UsageError
 
 if TYPE_CHECKING:
-    from tiercel.runtime.views import ReceiptsView, RoadView
+    from tiercel.runtime.views import BondRoadsView, ReceiptsView, RetentionView, RoadView
 
 ON_OFF = click.Choice(["on", "off"])
 
@@ -45,12 +45,16 @@ def retention(session: Session, name: str, sent: str | None, received: str | Non
         if sent is not None or received is not None:
             wanted = RetentionView(name, sent or view.sent, view.received_days if received is None else days)
             view = runtime_bonds.set_retention(home, name, wanted)
+    output.show(session.json, shapes.retention(view), retention_lines(view))
+
+
+def retention_lines(view: RetentionView) -> list[str]:
+    """How long text is kept, in words."""
     theirs = {None: "kept", 0: "burnt with the sync after you read it"}.get(
         view.received_days, f"burnt {view.received_days} days after you read it"
     )
     ours = "kept" if view.sent == "keep" else "burnt once its receipt came"
-    lines = [f"Letters from {output.plain(name)}: the text is {theirs}.", f"Your own: the text is {ours}."]
-    output.show(session.json, shapes.retention(view), lines)
+    return [f"Letters from {output.plain(view.bond)}: the text is {theirs}.", f"Your own: the text is {ours}."]
 
 
 def _days(received: str | None) -> int | None:
@@ -138,14 +142,16 @@ def roads(session: Session, name: str, roads: tuple[tuple[str, int], ...]) -> No
 
     with session.home() as home:
         view = runtime_roads.set_bond_roads(home, name, roads) if roads else runtime_roads.bond_roads(home, name)
-    told = output.plain(view.bond)
-    lines = [
-        f"Letters to {told} go by:",
-        *output.table(road_row(number, one) for number, one in enumerate(view.roads, 1)),
-    ]
+    lines = roads_lines(view)
     if roads:
-        lines.append(f"A road works once both of you use it: ask {told} to do the same.")
+        lines.append(f"A road works once both of you use it: ask {output.plain(view.bond)} to do the same.")
     output.show(session.json, shapes.bond_roads(view), lines)
+
+
+def roads_lines(view: BondRoadsView) -> list[str]:
+    """The roads of a bond, numbered in their order."""
+    rows = [road_row(number, one) for number, one in enumerate(view.roads, 1)]
+    return [f"Letters to {output.plain(view.bond)} go by:", *output.table(rows)]
 
 
 def road_row(number: int, view: RoadView) -> tuple[str, str, str]:

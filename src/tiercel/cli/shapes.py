@@ -94,6 +94,18 @@ def bond(view: BondView) -> Shape:
         "state": view.state,
         "confirmed": view.confirmed,
         "warnings": list(view.warnings),
+        "doubted_at": time(view.doubted_at),
+    }
+
+
+def bond_page(view: BondView, chosen: BondRoadsView, told: ReceiptsView, kept: RetentionView, waiting: int) -> Shape:
+    """All there is to one bond."""
+    return {
+        **bond(view),
+        "roads": bond_roads(chosen)["roads"],
+        "receipts": {key: value for key, value in receipts(told).items() if key != "bond"},
+        "retention": {key: value for key, value in retention(kept).items() if key != "bond"},
+        "waiting": waiting,
     }
 
 
@@ -116,6 +128,7 @@ def words(view: WordsView) -> Shape:
         "readers": {"words": None, "list": readers},
         "state": view.state,
         "warnings": list(view.warnings),
+        "doubted_at": time(view.doubted_at),
     }
 
 

@@ -127,6 +127,7 @@ def view(home: Home, bond: Bond) -> BondView:
         rows.warnings_of(home.vault, bond.id),
         tuple(carrier.name for carrier in roads.carriers_of(home.vault, bond.id)),
         invited=bond.state == "pairing" and pairing is not None and pairing.stage == "inviting",
+        doubted_at=bond.doubted_at,
     )
 
 
@@ -149,7 +150,8 @@ def words(home: Home, name: str) -> WordsView:
         for side in ("us", "them")
         for kind, since in rows.readers_of(home.vault, bond.id, side)
     )
-    return WordsView(bond.name, tuple(bond.words.split()), readers, bond.state, rows.warnings_of(home.vault, bond.id))
+    warnings = rows.warnings_of(home.vault, bond.id)
+    return WordsView(bond.name, tuple(bond.words.split()), readers, bond.state, warnings, bond.doubted_at)
 
 
 def confirm(home: Home, name: str) -> BondView:

@@ -41,7 +41,8 @@ class CarrierView:
 class BondView:
     """A bond. ``state``: pairing, compare, bonded, refused, ended. ``confirmed``: none, us, them, both.
 
-    ``invited``: it waits for the answer to our invitation, which can be shown again.
+    ``invited``: it waits for the answer to our invitation, which can be shown again. ``doubted_at``: when the other
+    side said that its vault was put back from a copy; letters to it are held until a person confirms the words again.
     """
 
     name: str
@@ -50,6 +51,7 @@ class BondView:
     warnings: tuple[str, ...]
     carriers: tuple[str, ...]
     invited: bool = False
+    doubted_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class WordsView:
     readers: tuple[ReaderView, ...]
     state: str = "compare"
     warnings: tuple[str, ...] = ()
+    doubted_at: int | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ LETTER_SHAPE = {
     "written_at": "2024-05-07T00:00:00Z", "arrived_at": None, "read_at": "2024-05-07T01:02:03Z", "number": 3,
     "deadline": None, "not_before": None, "urgent": False, "missing_before": 0,
 }  # fmt: skip
-BOND_SHAPE = {"name": "Bo", "state": "pairing", "confirmed": "none", "warnings": ["look here"]}
+BOND_SHAPE = {"name": "Bo", "state": "pairing", "confirmed": "none", "warnings": ["look here"], "doubted_at": None}
 CARRIER_SHAPE = {"name": "stick", "kind": "folder", "place": "/mnt/stick", "bonds": ["Bo"], "trouble": None}
 WORDS_SHAPE = {
     "bond": "Bo",
@@ -25,6 +25,7 @@ WORDS_SHAPE = {
     "readers": {"words": None, "list": [{"side": "us", "kind": "device", "since": "2024-05-07T01:02:03Z"}]},
     "state": "compare",
     "warnings": [],
+    "doubted_at": None,
 }
 OPEN_SHAPE = {
     **LETTER_SHAPE, "body": "Dear Bo,\r\n", "place": "Brno", "dated": "1. 5.", "reply_to": None, "burnt_at": None,
@@ -42,6 +43,10 @@ PROBLEM_SHAPE = {
     "by_itself": "It is sealed again.", "remedy": "",
 }  # fmt: skip
 ROADS_SHAPE = {"bond": "Bo", "roads": [{"carrier": "share", "after_days": 0}, {"carrier": "stick", "after_days": 7}]}
+PAGE_SHAPE = {
+    **BOND_SHAPE, "roads": ROADS_SHAPE["roads"], "receipts": {"arrived": True, "read": False, "delay_hours": 0},
+    "retention": {"sent": "keep", "received": "keep"}, "waiting": 2,
+}  # fmt: skip
 SYNC_SHAPE = {"put": 2, "got": 1, "letters": 1, "waiting": 3, "troubles": [], "notices": []}
 
 COMMANDS = [
@@ -54,6 +59,7 @@ COMMANDS = [
     (["bond", "accept", INVITATION, "--name", "Bo", "--via", "stick"], BOND_SHAPE),
     (["bond", "list"], [BOND_SHAPE]),
     (["bond", "words", "Bo"], WORDS_SHAPE),
+    (["bond", "show", "Bo"], PAGE_SHAPE),
     (["bond", "confirm", "Bo"], {**BOND_SHAPE, "state": "bonded", "confirmed": "both"}),
     (["bond", "refuse", "Bo"], {**BOND_SHAPE, "state": "refused"}),
     (["bond", "end", "Bo"], {**BOND_SHAPE, "state": "ended", "held": 2}),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli_stage import BOND, CARRIER, ID, INVITATION, LETTER, OPEN, REPORT, WAY, WORDS, Stage
+from cli_stage import BOND, CARRIER, ID, INVITATION, LETTER, NOW, OPEN, REPORT, WAY, WORDS, Stage
 from tiercel.cli import output, pages, progress
 from tiercel.errors import CarrierMissing, NameUnknown
 from tiercel.runtime.views import EnclosureView, EventView, Finding, ReaderView, RoadTrouble
@@ -360,3 +360,24 @@ def test_problems_say_what_happens_and_what_to_do(stage: Stage) -> None:
     ]
     stage.answers["problems.problems"] = []
     assert stage.run("problems").text == "Nothing came that could not be opened.\n"
+
+
+def test_a_bond_in_doubt_asks_for_the_words_again_and_says_both_ways(stage: Stage) -> None:
+    doubted = replace(BOND, state="bonded", warnings=("put back from a copy. Was it Bo?",), doubted_at=NOW)
+    stage.answers["bonds.bonds"] = [doubted]
+    assert stage.run("bond", "list").text.splitlines() == [
+        "Bo  bonded, in doubt: compare the words again: tiercel bond words Bo",
+        "! Bo: put back from a copy. Was it Bo?",
+    ]
+    stage.answers["bonds.words"] = replace(WORDS, state="bonded", doubted_at=NOW)
+    told = stage.run("bond", "words", "Bo").text
+    assert "2024-05-07" in told and "are held" in told
+    assert "tiercel bond confirm Bo" in told and "tiercel bond end Bo" in told
+
+
+def test_a_bond_on_one_page(stage: Stage) -> None:
+    told = stage.run("bond", "show", "Bo").text
+    for part in ("look here", "share", "stick", "arrived: on", "read: off", "the text is kept", "tiercel outbox Bo"):
+        assert part in told
+    stage.answers["bonds.open_letters"] = 0
+    assert "outbox" not in stage.run("bond", "show", "Bo").text
