@@ -214,11 +214,12 @@ class Disk:
     def _put(self, files: dict[str, bytes]) -> None:
         for folder in (self.folder, self.state_dir):
             shutil.rmtree(folder, ignore_errors=True)
-        if files:
+        if "vault/vault.db" in files:
             (self.folder / "enclosures").mkdir(mode=0o700, parents=True)
-            self.state_dir.mkdir(mode=0o700)
         for name, data in files.items():
-            (self.root / name).write_bytes(data)
+            path = self.root / name
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            path.write_bytes(data)
 
 
 class _WatchedVault(Vault):

@@ -2,7 +2,7 @@
 
 The files are real ones in memory, so the vault's own code finds them; a SQLite VFS between the page cipher and the
 system's file layer writes down what was written since the last sync of each file. It stands below the cipher: above
-it the log would be in the clear, and the vault refuses that.
+it the log would be in the clear, and the vault refuses that. ``fault_files`` does the same for the files beside.
 
 Source: security.md 4.2.
 """
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import apsw
 
 from .disk import Disk, Lost, Point, Snapshot
+from .fault_files import FilesBeside, some_of
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -54,7 +55,7 @@ class FaultDisk(Disk):
     """A :class:`~tiercel.testing.world.disk.Disk` that loses what was not synced, and fails when it is told to.
 
     Attributes:
-        room_bytes: How much the database and its log may still grow before the disk is full; None is without end.
+        room_bytes: How much the files may still grow before the disk is full; None is without end.
         read_only: Whether every write fails as on a disk that was mounted read-only.
         failed: How often a write or sync failed by :meth:`fail`, a full or a read-only disk.
     """
@@ -69,6 +70,8 @@ class FaultDisk(Disk):
         self.failed = 0
         self._unsynced: dict[str, _Unsynced] = {}
         self._unsynced_at_cut: dict[str, _Unsynced] = {}
+        self._beside = FilesBeside(self)
+        self._beside_at_cut: dict[str, bytes] = {}
         self._faults: dict[Point, _Fault] = {}
         _layer()[str(self.folder)] = self
 
@@ -91,25 +94,31 @@ class FaultDisk(Disk):
     def close(self) -> None:
         """Remove the disk and everything on it."""
         super().close()
+        self._beside.close()
         _layer().pop(str(self.folder), None)
 
     # -- what the file layer reports --
 
-    def before_write(self, grows_by: int) -> None:
-        """Raise what a write has to fail with, or :class:`PowerCut`."""
+    def refuses_write(self, grows_by: int) -> int:
+        """The ``errno`` a write has to fail with, or 0. Raises :class:`PowerCut` where one is due."""
         self.passes(Point.WRITE)
-        self._fail_if_due(Point.WRITE)
-        if self.read_only:
-            raise self._failure(errno.EROFS)
-        if self.room_bytes is not None and grows_by > 0:
-            if grows_by > self.room_bytes:
-                raise self._failure(errno.ENOSPC)
-            self.room_bytes -= grows_by
+        if not self.powered:
+            return 0  # a process in the dark must not cover its PowerCut with another error
+        number = self._due(Point.WRITE)
+        if not number and self.read_only:
+            number = errno.EROFS
+        if not number and self.room_bytes is not None and grows_by > 0:
+            number = errno.ENOSPC if grows_by > self.room_bytes else 0
+            self.room_bytes -= 0 if number else grows_by
+        self.failed += bool(number)
+        return number
 
-    def before_sync(self) -> None:
-        """Raise what a sync has to fail with, or :class:`PowerCut`."""
+    def refuses_sync(self) -> int:
+        """The ``errno`` a sync has to fail with, or 0. Raises :class:`PowerCut` where one is due."""
         self.passes(Point.SYNC)
-        self._fail_if_due(Point.SYNC)
+        number = self._due(Point.SYNC)
+        self.failed += bool(number)
+        return number
 
     def changed(self, file: _File, offset: int, size: int, data: bytes | None) -> None:
         """Write a change down before it happens: ``size`` bytes from ``offset`` on become something else."""
@@ -129,35 +138,41 @@ class FaultDisk(Disk):
 
     # -- inside --
 
-    def _fail_if_due(self, point: Point) -> None:
+    def _due(self, point: Point) -> int:
         fault = self._faults.get(point)
         if fault is None or not self.powered:
-            return
+            return 0
         fault.nth -= 1
         if fault.nth > 0:
-            return
+            return 0
         if not fault.lasting:
             del self._faults[point]
-        raise self._failure(fault.number)
-
-    def _failure(self, number: int) -> apsw.Error:
-        self.failed += 1
-        _Layer.last_error = number
-        return apsw.FullError(os.strerror(number)) if number == errno.ENOSPC else apsw.IOError(os.strerror(number))
+        return fault.number
 
     def _image(self) -> Snapshot:
         self._unsynced_at_cut = {name: unsynced.copy() for name, unsynced in self._unsynced.items()}
+        self._beside_at_cut = self._beside.durable()
         return super()._image()
 
     def _after(self, image: Snapshot, lost: Lost, rng: Random | None) -> Snapshot:
-        files = dict(image.files)
-        for name, unsynced in self._unsynced_at_cut.items() if lost is not Lost.NOTHING else ():
-            inside = str(Path(name).relative_to(self.root))
-            if inside in files:
-                chosen = _survivors(unsynced.done, rng) if lost is Lost.SOME and rng else []
-                files[inside] = _replayed(_as_synced(files[inside], unsynced), chosen)
+        if lost is Lost.NOTHING:
+            return image
+        if lost is Lost.SOME and rng is None:
+            raise ValueError("which part is lost needs a generator")
+        databases = {name: data for name, data in image.files.items() if Path(name).name.startswith("vault.db")}
+        beside = {name: data for name, data in image.files.items() if name not in databases}
+        for name, unsynced in self._unsynced_at_cut.items():
+            inside = os.path.relpath(name, self.root)
+            if inside in databases:
+                chosen = _survivors(unsynced.done, rng) if rng and lost is Lost.SOME else []
+                databases[inside] = _replayed(_as_synced(databases[inside], unsynced), chosen)
+        durable = self._beside_at_cut
+        return Snapshot(databases | (some_of(beside, durable, rng) if rng and lost is Lost.SOME else durable))
+
+    def _put(self, files: dict[str, bytes]) -> None:
+        super()._put(files)
         self._unsynced.clear()
-        return Snapshot(files)
+        self._beside.all_durable()
 
 
 def _as_synced(data: bytes, unsynced: _Unsynced) -> bytearray:
@@ -206,17 +221,17 @@ class _File(apsw.VFSFile):
 
     def xWrite(self, data: Buffer, offset: int) -> None:  # noqa: N802 -- a name of SQLite's
         written = bytes(data)
-        self.disk.before_write(offset + len(written) - self.xFileSize())
+        _raise(self.disk.refuses_write(offset + len(written) - self.xFileSize()))
         self.disk.changed(self, offset, len(written), written)
         super().xWrite(written, offset)
 
     def xTruncate(self, newsize: int) -> None:  # noqa: N802
-        self.disk.before_write(0)
+        _raise(self.disk.refuses_write(0))
         self.disk.changed(self, newsize, max(0, self.xFileSize() - newsize), None)
         super().xTruncate(newsize)
 
     def xSync(self, flags: int) -> None:  # noqa: N802
-        self.disk.before_sync()
+        _raise(self.disk.refuses_sync())
         super().xSync(flags)
         self.disk.synced(self.name)
 
@@ -246,6 +261,12 @@ class _Layer(apsw.VFS):
     def xGetLastError(self) -> tuple[int, str | None]:  # noqa: N802
         number, _Layer.last_error = _Layer.last_error, 0
         return (number, os.strerror(number)) if number else super().xGetLastError()
+
+
+def _raise(number: int) -> None:
+    if number:
+        _Layer.last_error = number
+        raise apsw.FullError(os.strerror(number)) if number == errno.ENOSPC else apsw.IOError(os.strerror(number))
 
 
 _registered: _Layer | None = None
