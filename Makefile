@@ -2,6 +2,7 @@
 #
 #   PYTHON=/path/to/python3.12 make setup     another interpreter (3.11 or newer)
 #   make test ARGS="-k pairing"               more words for pytest
+#   make sim SEEDS=100 SECONDS=600            docs/simulator.md says what the others mean
 
 PYTHON ?= python3
 ARGS ?=
@@ -12,7 +13,7 @@ PY := $(VENV)/bin/python
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV
 
 .DEFAULT_GOAL := setup
-.PHONY: help setup dev lint test full run bench fuzz vectors lock clean
+.PHONY: help setup dev lint test full sim run bench fuzz vectors lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -36,6 +37,10 @@ test: lint ## everything that must hold; ends with pytest's closing line
 
 full: dev ## the full-size tests, which take long
 	$(PY) -m pytest -m full -q $(ARGS)
+
+sim: dev ## simulated worlds: SEEDS=n SECONDS=t, or SEED=n to repeat one, with SHRINK=1 to make it small
+	@$(PY) -m tiercel.testing.world $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(SHRINK),--shrink) $(ARGS)
 
 run: setup ## the main job, shown in a terminal
 	@$(PY) tools/demo.py $(ARGS)

@@ -18,6 +18,7 @@ class OurKey:
     kind: str
     seed: bytes = field(repr=False)
     token: bytes = field(repr=False)
+    public_hash: bytes
     made_day: int
 
 
@@ -46,7 +47,7 @@ class Keys:
 
 def _read(person: PersonSeen) -> Held:
     vault = person.home.vault
-    rows = vault.all("SELECT bond, pid, kind, seed, token, made_day FROM prekeys_ours")
+    rows = vault.all("SELECT bond, pid, kind, seed, token, public_hash, made_day FROM prekeys_ours")
     ours = {(row[0], row[1]): OurKey(*row) for row in rows}
     secrets = {key.seed for key in ours.values()} | {key.token for key in ours.values()}
     secrets |= {row[0] for row in vault.all("SELECT token FROM prekeys_theirs")}

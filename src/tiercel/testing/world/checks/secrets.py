@@ -9,6 +9,7 @@ from types import ModuleType
 
 from tiercel.limits import DAY_MS, EPOCH_DAYS, PREKEY_KEPT_DAYS, TAG_RANDOM_BYTES
 from tiercel.vault import bonds as vault_bonds
+from tiercel.vault.prekeys import LAST_RESORT, ONE_TIME
 
 from .base import Check, PersonSeen, WorldSeen
 from .keys import Keys, OurKey
@@ -18,7 +19,7 @@ from .rows import Row
 def symbols() -> ModuleType | None:
     """The symbolic cryptography, if this process has it."""
     crypto = sys.modules.get("tiercel.crypto")
-    return crypto if crypto is not None and hasattr(crypto, "forbid") else None
+    return crypto if crypto is not None and hasattr(crypto, "opened_two") else None
 
 
 class NoKeyReuse(Check):
@@ -33,6 +34,13 @@ class NoKeyReuse(Check):
         self._keys = keys
         self._rs: set[bytes] = set()
         self._sealed: dict[bytes, tuple[bytes, str, int]] = {}
+        self._reusable: set[bytes] = set()
+        self._unnoticed = False
+
+    def started(self, world: WorldSeen) -> None:
+        crypto = symbols()
+        if crypto is not None:  # a pairing key opens the last message of the pairing and then the first letter
+            self._reusable |= crypto.opened_two()
 
     def parcel_leaves(self, world: WorldSeen, person: PersonSeen, road: str, name: str, parcel: bytes) -> None:
         r = parcel[:TAG_RANDOM_BYTES]
@@ -53,12 +61,14 @@ class NoKeyReuse(Check):
         self._openings(person)
 
     def _openings(self, person: PersonSeen) -> None:
+        """What the symbols say of seeds that opened two texts; only a last-resort key may."""
         crypto = symbols()
         if crypto is None:
             return
-        for key in self._keys.of(person).ours.values():
-            if key.kind == "one-time":
-                self.need(not crypto.openings(key.seed), f"a one-time prekey of {person.name} opened and lives on")
+        self._reusable |= {key.public_hash for key in self._keys.of(person).ours.values() if key.kind == LAST_RESORT}
+        twice = crypto.opened_two()
+        self._unnoticed |= person.unnoticed
+        self.need(self._unnoticed or twice <= self._reusable, "a one-time prekey opened two different letters")
 
 
 class DeletedIsDeleted(Check):
@@ -153,7 +163,7 @@ class NoClockAlone(Check):
     def _died(self, person: PersonSeen, gone: Sequence[OurKey]) -> None:
         """A one-time prekey without a letter in its tombstone died by time: the clock and the other side agree."""
         for key in gone:
-            if key.kind != "one-time":
+            if key.kind != ONE_TIME:
                 continue
             spent = "SELECT letter FROM prekeys_spent WHERE bond = ? AND pid = ?"
             tombstone = person.home.vault.one(spent, key.bond, key.pid)
