@@ -53,7 +53,7 @@ class NoSilentLoss(Check):
         if self._line.get(person.name) != person.line:
             known.clear()  # an older copy knows no letter written since
             self._line[person.name] = person.line
-        ours = [each for each in letters if each.direction == "out" and each.kind == 0 and each.number is not None]
+        ours = [each for each in letters if each.direction == "out" and each.kind == 0 and each.state != "draft"]
         for each in ours:
             self._one(world, person, each, known.get(each.id))
             known[each.id] = each.state
