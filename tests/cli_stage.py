@@ -29,8 +29,9 @@ OPEN = views.OpenLetterView(
     LETTER, "Dear Bo,\r\n", "Brno", "1. 5.", None, (views.EnclosureView(1, "a.jpg", 2048, True),)
 )
 WAY = views.WayView(
-    ID, "handed_over", (views.EventView(NOW, "accepted"), views.EventView(NOW, "handed_over", "stick", NOW)), "wait"
-)
+    ID, "handed_over", (views.EventView(NOW, "accepted"), views.EventView(NOW, "handed_over", "stick", NOW)), "wait",
+    bond="Bo", steps=(views.NextView("sent again", None, "stick", NOW),),
+)  # fmt: skip
 WORDS = views.WordsView("Bo", ("one", "two", "three", "four", "five", "six"), (views.ReaderView("us", "device", NOW),))
 RECEIPTS = views.ReceiptsView("Bo", True, False, 0)
 PROBLEM = views.ProblemView("Bo", "key_expired", NOW, "It cannot be opened.", "It is sealed again.", "")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tiercel.cli import output, shapes
 
 if TYPE_CHECKING:
-    from tiercel.runtime.views import EnclosureView, EventView, LetterView, OpenLetterView, WayView
+    from tiercel.runtime.views import EnclosureView, EventView, LetterView, NextView, OpenLetterView, WayView
 
 PAGE_COLUMNS = 72
 TEXT_COLUMNS_MAX = 78
@@ -87,12 +87,21 @@ def letter(view: OpenLetterView) -> Iterator[str]:
     if one.subject:
         yield output.strong(output.plain(one.subject))
         yield ""
-    yield body(view.body) if view.burnt_at is None else f"(burnt here on {date(view.burnt_at)}: bond retention)"
+    yield text_of(view)
     if view.enclosures:
         yield ""
         yield "Enclosed:"
         yield from enclosures(view.enclosures)
         yield f"Save one: tiercel enclosure save {one.id[:8]} 1 --to DIR"
+
+
+def text_of(view: OpenLetterView) -> str:
+    """The text, or why there is none."""
+    if view.burnt_at is not None:
+        return f"(burnt here on {date(view.burnt_at)}: bond retention)"
+    if view.letter.state == "crossed" and view.letter.direction == "in" and not view.body:
+        return "(no text is here: this copy of your vault gave it back unopened, another had shown it)"
+    return body(view.body)
 
 
 def heading(view: OpenLetterView) -> Iterator[str]:
@@ -146,7 +155,11 @@ def body(text: str) -> str:
 
 def way(view: WayView) -> Iterator[str]:
     """The way of a letter from top to bottom, and what comes next."""
-    yield "  ".join((output.strong(f"{view.id[:8]}: {output.state(view.state)}"), *wishes(view)))
+    side = "to" if view.direction == "out" else "from"
+    who = f" {side} {output.plain(view.bond)}" if view.bond else ""
+    yield "  ".join((output.strong(f"{view.id[:8]}{who}: {output.state(view.state)}"), *wishes(view)))
+    if view.missing_before:
+        yield f"({gap(view.missing_before)})"
     yield ""
     for number, event in enumerate(view.events):
         if number:
@@ -154,11 +167,27 @@ def way(view: WayView) -> Iterator[str]:
         yield "  ● " + "  ".join(step(event))
     yield "  ┆"
     done = view.next.removeprefix("nothing: ")
-    line = f"  ○ {'next' if done == view.next else 'done'}: {output.plain(done)}"
-    space = columns()
-    yield from [line] if space is None else output.wrapped(line, space, " " * 4)
+    yield from broken(f"  ○ {'next' if done == view.next else 'done'}: {output.plain(done)}")
+    for one in view.steps:
+        yield from broken(f"  ○ {'  '.join(next_step(one))}")
     yield ""
     yield "Times are UTC."
+
+
+def broken(line: str) -> list[str]:
+    """A line of a way or an outbox, broken on a terminal."""
+    space = columns()
+    return [line] if space is None else output.wrapped(line, space, " " * 4)
+
+
+def next_step(view: NextView) -> Iterator[str]:
+    """What is tried next: when, on which road, what."""
+    yield "with the next sync" if view.at is None else minute(view.at)
+    if view.road:
+        yield f"over {output.plain(view.road)}"
+    yield output.plain(view.what)
+    if view.until is not None:
+        yield f"(held there until {date(view.until)})"
 
 
 def step(event: EventView) -> Iterator[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         CarrierView,
         Finding,
         LetterView,
+        NextView,
         OpenLetterView,
         ProblemView,
         ReceiptsView,
@@ -188,7 +189,22 @@ def way(view: WayView) -> Shape:
         {"at": time(event.at), "what": event.what, "road": event.road, "until": time(event.until)}
         for event in view.events
     ]
-    return {"id": view.id, "state": view.state, "events": events, "next": view.next, **wishes(view)}
+    return {
+        "id": view.id,
+        "state": view.state,
+        "events": events,
+        "next": view.next,
+        **wishes(view),
+        "bond": view.bond,
+        "direction": view.direction,
+        "missing_before": view.missing_before,
+        "steps": [next_step(one) for one in view.steps],
+    }
+
+
+def next_step(view: NextView) -> Shape:
+    """What is tried next for a letter; ``at`` is null with the next sync."""
+    return {"what": view.what, "at": time(view.at), "road": view.road, "until": time(view.until)}
 
 
 def report(view: SyncReport) -> Shape:

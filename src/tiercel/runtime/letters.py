@@ -14,20 +14,31 @@ from .views import LetterView
 _ID_LENGTH = 26
 
 
-def find(home: Home, text: str) -> Letter:
-    """The one letter whose id begins with this text.
+def find(home: Home, text: str, gone: bool = False) -> Letter:
+    """The one letter whose id begins with this text; ``gone``: also one of theirs that went back to its writer.
 
     Raises:
-        NameUnknown: No letter has it.
+        NameUnknown: No letter has it, or it went back.
         IdAmbiguous: More than one has it.
     """
     wanted = text.strip().lower()
-    found = [letter for letter in _candidates(home, wanted) if to_base32(letter.id).startswith(wanted)]
+    fitting = [letter for letter in _candidates(home, wanted) if to_base32(letter.id).startswith(wanted)]
+    here = [letter for letter in fitting if not _went_back(letter)]
+    found = here or (fitting if gone else [])
+    if wanted and fitting and not found:
+        raise NameUnknown(
+            "This letter went back to its writer unopened; nothing of it is here.",
+            remedy=f"Its way: tiercel track {wanted}",
+        )
     if not wanted or not found:
         raise NameUnknown(f"There is no letter {text!r}.", remedy="`tiercel list` shows the letters and their ids.")
     if len(found) > 1:
         raise IdAmbiguous()
     return found[0]
+
+
+def _went_back(letter: Letter) -> bool:
+    return letter.direction == "in" and letter.state == "returned"
 
 
 def _candidates(home: Home, wanted: str) -> list[Letter]:
@@ -40,7 +51,7 @@ def _candidates(home: Home, wanted: str) -> list[Letter]:
         bits = bits << 5 | value
     length = 5 * len(wanted[:_ID_LENGTH])
     low = (bits >> length % 8).to_bytes(length // 8, "big")[:16]
-    where = "id >= ? AND id <= ? AND kind = 0 AND NOT (direction = 'in' AND state = 'returned')"
+    where = "id >= ? AND id <= ? AND kind = 0"
     return letters.letters_where(home.vault, where, low, low + b"\xff" * (17 - len(low)))
 
 

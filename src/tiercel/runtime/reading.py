@@ -6,7 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from tiercel.delivery.states import UNDER_WAY, State
+from tiercel.delivery.states import State
 from tiercel.errors import (
     Damaged,
     DiskFull,
@@ -18,17 +18,19 @@ from tiercel.errors import (
 )
 from tiercel.letter.names import free_name, safe_name
 from tiercel.limits import DAY_MS
-from tiercel.vault import bonds
+from tiercel.vault import bonds, bundles
 from tiercel.vault import letters as rows
 from tiercel.vault.letters import Enclosure, Letter
 from tiercel.wire import to_base32
 
 from .home import Home
 from .letters import find, view, views
+from .prospects import what_next
 from .views import EnclosureView, EventView, LetterView, OpenLetterView, Progress, WayView, day_text, no_progress
 from .working import SyncedFile
 
 SEARCH_LIMIT = 200
+MINUTE_MS = 60_000
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -52,7 +54,7 @@ def read(home: Home, letter_id: str, peek: bool = False, receipt: bool | None = 
     Raises:
         NotBefore: The writer asked that it be opened on a later day.
     """
-    with home.vault.transaction():
+    with home.office.transaction():
         letter = find(home, letter_id)
         if letter.direction == "in":
             _mark_shown(home, letter, peek)
@@ -90,11 +92,9 @@ def _tell_read(home: Home, letter: Letter, peek: bool, receipt: bool | None) -> 
     bond = bonds.bond_by_id(home.vault, letter.bond)
     chosen = letter.read_at is None and bool(bond.read_receipts) if receipt is None else receipt
     if chosen and not peek:
-        from tiercel.parcel.note import ReceiptKind  # a list needs none of this, and waits for none of it
+        from tiercel.delivery.events import LetterReadHere  # a list needs none of this, and waits for none of it
 
-        from . import arriving
-
-        arriving.say_receipt(home, bond, letter, ReceiptKind.READ, -1)
+        home.office.tell(LetterReadHere(letter.seq))
 
 
 def save_enclosure(
@@ -176,55 +176,36 @@ def _give_name(part: Path, folder: Path, name: str) -> Path:
 
 # -- the way -----------------------------------------------------------------------------------------
 
-_NEXT = {
-    State.DRAFT: "it waits for you to send it",
-    State.ACCEPTED: "it is sealed and handed over with the next sync, as soon as there is a key to seal with",
-    State.SEALED: "it is handed over with the next sync",
-    State.HANDED_OVER: "it stays on its road until a receipt comes, and is sent again if need be",
-    State.ARRIVED: "nothing: it arrived whole",
-    State.READ: "nothing: it was read",
-    State.ANSWERED: "nothing: it was answered",
-    State.RETURNED: "nothing: the other side says it was not opened, and has deleted it",
-    State.RECALLED: "nothing: it never left",
-    State.EXPIRED: "it is no longer sent; a late receipt would still be shown",
-    State.CROSSED: "nothing: your recall and the reading crossed on the way",
-    State.HELD: "a person must decide: `tiercel send` sends it",
-}
-
 
 def track(home: Home, letter_id: str) -> WayView:
-    """The whole way of a letter so far, and what comes next."""
-    letter = find(home, letter_id)
+    """The whole way of a letter so far, and what comes next; also of one that went back, which nothing else shows."""
+    letter = find(home, letter_id, gone=True)
+    bond = bonds.bond_by_id(home.vault, letter.bond)
     events = tuple(
         EventView(event.at, event.what, event.road, event.until) for event in rows.events_of(home.vault, letter.seq)
     )
     return WayView(
         id=to_base32(letter.id),
         state=letter.state,
-        events=events,
-        next=_next(letter, bonds.bond_by_id(home.vault, letter.bond).state),
+        events=(*_first_part(home, letter), *events),
+        next=what_next(home, letter, bond),
         deadline_day=letter.deadline_day,
         not_before_day=letter.not_before_day,
         urgent=bool(letter.urgent),
+        bond=bond.name,
+        direction=letter.direction,
+        missing_before=view(home, letter).missing_before,
     )
 
 
-def _next(letter: Letter, bond_state: str) -> str:
-    if letter.direction == "in":
-        if letter.arrived_at is None:
-            return "its enclosures are still coming; the writer hears of it when all is whole"
-        return "nothing: it is here whole"
-    if letter.recall_at is not None:
-        return "the other side was asked not to show it; it answers returned or kept"
-    if letter.state == State.HELD and bond_state == "ended":
-        return "the bond has ended: nothing carries this letter; write again in a new bond"
-    following = _NEXT[State(letter.state)]
-    if letter.deadline_day is not None and State(letter.state) in (*UNDER_WAY, State.DRAFT):
-        until = day_text(letter.deadline_day)
-        following += (
-            f" until {until}; then it expires" if letter.state == "handed over" else f"; it expires after {until}"
-        )
-    return following
+def _first_part(home: Home, letter: Letter) -> tuple[EventView, ...]:
+    """When the first part of a letter of theirs came, if it came in parts."""
+    if letter.direction == "out":
+        return ()
+    came = bundles.letter_came_at(home.vault, letter.bond, letter.id)
+    if came is None or letter.arrived_at is None or letter.arrived_at - came < MINUTE_MS:
+        return ()
+    return (EventView(came, "its first part came"),)
 
 
 def search(home: Home, words: str, bond: str | None = None) -> list[LetterView]:

@@ -26,6 +26,12 @@ def day_text(day: int) -> str:
         return f"day {day}"
 
 
+def minute_text(instant_ms: int) -> str:
+    """A day and minute in UTC as people write them, such as ``2030-01-01 14:05``."""
+    minutes = instant_ms // 60_000
+    return f"{day_text(minutes // 1440)} {minutes // 60 % 24:02}:{minutes % 60:02}"
+
+
 @dataclass(frozen=True)
 class CarrierView:
     """A road: its name, kind, place (for a folder its path), the bonds that use it and its trouble in words."""
@@ -163,7 +169,7 @@ class EventView:
 
 @dataclass(frozen=True)
 class WayView:
-    """The way of a letter so far, and in words what comes next."""
+    """The way of a letter so far, and in words what comes next; ``steps`` with instants, of one that is under way."""
 
     id: str
     state: str
@@ -172,6 +178,10 @@ class WayView:
     deadline_day: int | None = None
     not_before_day: int | None = None
     urgent: bool = False
+    bond: str = ""
+    direction: str = "out"
+    missing_before: int = 0
+    steps: tuple[NextView, ...] = ()
 
 
 @dataclass(frozen=True)

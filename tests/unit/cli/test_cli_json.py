@@ -33,6 +33,8 @@ OPEN_SHAPE = {
 }  # fmt: skip
 WAY_SHAPE = {
     "id": ID, "state": "handed_over", "next": "wait", "deadline": None, "not_before": None, "urgent": False,
+    "bond": "Bo", "direction": "out", "missing_before": 0,
+    "steps": [{"what": "sent again", "at": None, "road": "stick", "until": "2024-05-07T01:02:03Z"}],
     "events": [
         {"at": "2024-05-07T01:02:03Z", "what": "accepted", "road": None, "until": None},
         {"at": "2024-05-07T01:02:03Z", "what": "handed_over", "road": "stick", "until": "2024-05-07T01:02:03Z"},

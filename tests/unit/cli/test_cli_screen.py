@@ -64,10 +64,11 @@ def test_a_letter_is_shown_like_a_page(stage: Stage) -> None:
 
 def test_the_way_is_drawn(stage: Stage) -> None:
     assert stage.run("track", "3jkq").text.splitlines() == [
-        "3jkq2m7a: handed over", "",
+        "3jkq2m7a to Bo: handed over", "",
         "  ● 2024-05-07 01:02  accepted", "  │",
         "  ● 2024-05-07 01:02  handed over  over stick  held until 2024-05-07", "  ┆",
-        "  ○ next: wait", "", "Times are UTC.",
+        "  ○ next: wait", "  ○ with the next sync  over stick  sent again  (held there until 2024-05-07)", "",
+        "Times are UTC.",
     ]  # fmt: skip
 
 
@@ -129,7 +130,7 @@ def test_what_the_writer_asked_for_is_shown(stage: Stage) -> None:
     stage.answers["reading.track"] = replace(WAY, deadline_day=20_000)
     assert "written 2024-05-07  urgent  not before 2024-06-26  until 2024-10-04" in stage.run("read", "3jkq").text
     assert stage.run("read", "3jkq", "--json").value["deadline"] == "2024-10-04"
-    assert stage.run("track", "3jkq").text.startswith("3jkq2m7a: handed over  until 2024-10-04\n")
+    assert stage.run("track", "3jkq").text.startswith("3jkq2m7a to Bo: handed over  until 2024-10-04\n")
     stage.answers["reading.track"] = replace(WAY, deadline_day=10**7)
     assert stage.run("track", "3jkq", "--json").value["deadline"] is None, "no calendar has this day"
 
@@ -381,3 +382,20 @@ def test_a_bond_on_one_page(stage: Stage) -> None:
         assert part in told
     stage.answers["bonds.open_letters"] = 0
     assert "outbox" not in stage.run("bond", "show", "Bo").text
+
+
+def test_a_way_of_theirs_says_whose_it_is_and_what_lacks_before_it(stage: Stage) -> None:
+    stage.answers["reading.track"] = replace(
+        WAY, direction="in", missing_before=1, next="nothing: it is here.", steps=()
+    )
+    lines = stage.run("track", "3jkq").text.splitlines()
+    assert lines[:2] == ["3jkq2m7a from Bo: handed over", "(a letter before this one has not arrived)"]
+    assert lines[-3] == "  ○ done: it is here."
+
+
+def test_a_letter_that_crossed_and_is_not_here_says_why_it_is_empty(stage: Stage) -> None:
+    crossed = replace(LETTER, direction="in", state="crossed")
+    stage.answers["reading.read"] = replace(OPEN, letter=crossed, body="", enclosures=())
+    assert "another had shown it" in stage.run("read", "3jkq").text
+    stage.answers["reading.read"] = replace(OPEN, letter=crossed, body="It is here.", enclosures=())
+    assert "another had shown it" not in stage.run("read", "3jkq").text
