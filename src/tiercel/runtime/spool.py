@@ -24,7 +24,7 @@ from tiercel.vault import bundles, letters
 from tiercel.vault.bonds import Bond
 from tiercel.vault.border import files as converted
 from tiercel.vault.bundles import BundleIn
-from tiercel.vault.files import new_name
+from tiercel.vault.files import new_name, open_new, sync_folder
 
 from .gathering import begin, check_agrees
 from .home import Home
@@ -55,6 +55,9 @@ class EnclosureSpool:
         assert here.file is not None
         self.path = home.vault.enclosures / here.file
         with converted():
+            if not self.path.exists():
+                open_new(self.path).close()
+                sync_folder(self.path.parent)  # else what is noted as held could go with the name of its file
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         self._synced = SyncedFile(self._file)
 

@@ -24,7 +24,7 @@ from tiercel.limits import (
 from tiercel.sealing.stream import seal_stream
 from tiercel.vault import bonds, bundles, letters, notes
 from tiercel.vault.bonds import Bond
-from tiercel.vault.files import new_name
+from tiercel.vault.files import new_name, sync_folder
 from tiercel.vault.letters import Enclosure, Letter
 from tiercel.wire import to_base32
 
@@ -202,6 +202,7 @@ def _seal_enclosure(home: Home, n: int, path: Path, progress: Progress) -> Enclo
                     source, target_file, key, size, lambda done: progress(f"sealing {path.name}", done, size)
                 )
                 target_file.sync()
+        sync_folder(target.parent)  # else a power cut could leave a row without its file
     except OSError as error:
         target.unlink(missing_ok=True)
         sentence = f"{path.name} could not be sealed: {error.strerror or error}. Nothing was stored."

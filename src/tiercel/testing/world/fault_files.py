@@ -1,9 +1,8 @@
 """The files beside the database on a disk that fails: what of them would be there after a power cut.
 
 The vault makes a file durable in three steps: sync the file, rename it, sync the folder. A power cut gives back each
-folder as it was last synced, and each file in it as that was last synced. To hear of both, the ``os`` that the
-modules writing such files use is replaced by one that tells the disk, once and for the life of the process; files
-of no disk are passed on untouched.
+folder as it was last synced, and each file in it as that was last synced. To hear of both, the ``os`` of the modules
+that write such files is replaced, while there is a disk, by one that tells it; files of no disk pass untouched.
 """
 
 from __future__ import annotations
@@ -41,12 +40,14 @@ class FilesBeside:
         self.disk = disk
         self._names: dict[str, int] = {}  # in the folders as they were last synced: path and inode
         self._contents: dict[int, bytes] = {}  # of each inode as it was last synced
-        _watch()
+        _watch(_WatchedOs())
         _DISKS[str(disk.root)] = self
 
     def close(self) -> None:
         """Watch no more."""
         _DISKS.pop(str(self.disk.root), None)
+        if not _DISKS:
+            _watch(os)
 
     def all_durable(self) -> None:
         """Whatever is there now was just put there."""
@@ -151,15 +152,9 @@ def _raise(number: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-_watched_os: _WatchedOs | None = None
+def _watch(system: object) -> None:
+    from tiercel.runtime import spool, working  # they load the cryptographic module, which is chosen by now
+    from tiercel.vault import files, lock
 
-
-def _watch() -> None:
-    global _watched_os
-    if _watched_os is None:
-        from tiercel.runtime import spool, working  # they load the cryptographic module, which is chosen by now
-        from tiercel.vault import files, lock
-
-        _watched_os = _WatchedOs()
-        for module in (files, lock, spool, working):
-            vars(module)["os"] = _watched_os
+    for module in (files, lock, spool, working):
+        vars(module)["os"] = system
