@@ -13,7 +13,7 @@ PY := $(VENV)/bin/python
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV
 
 .DEFAULT_GOAL := setup
-.PHONY: help setup dev lint test full sim run bench fuzz vectors lock clean
+.PHONY: help setup dev lint test full sim run bench fuzz mutants vectors lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -50,6 +50,9 @@ bench: dev ## measures, beside other programs
 
 fuzz: dev ## feeds every decoder rubbish
 	$(PY) fuzz/run.py $(ARGS)
+
+mutants: dev ## changes the code in small wrong ways: does a test notice?
+	$(PY) tools/mutants/run.py $(ARGS)
 
 vectors: dev ## makes vectors/ again; fails if a file changes
 	$(PY) tools/vectors/make.py $(ARGS)
