@@ -13,7 +13,7 @@ from unittest.mock import patch
 import pytest
 
 from tiercel.carriers.folder import FolderCarrier
-from tiercel.carriers.memory import MemoryCarrier
+from tiercel.carriers.memory import MailboxCarrier, MemoryCarrier, mailboxes
 from tiercel.carriers.registry import open_carrier
 from tiercel.carriers.wrappers.fault import Faults, Faulty
 from tiercel.carriers.wrappers.retry import Retrying
@@ -57,6 +57,21 @@ class TestRetryOfAFaultyMemory(MemorySuite):
         # A flush is not tried again, by contract; here nothing can be lost by it.
         patient.flush = self.memory.flush  # type: ignore[method-assign]
         return patient
+
+
+class TestMailbox(MemorySuite):
+    """A road whose listing shows only what the other side put."""
+
+    other: MailboxCarrier
+
+    @pytest.fixture
+    def carrier(self) -> Carrier:
+        mine, self.other = mailboxes()
+        self.memory = mine.theirs
+        return mine
+
+    def there(self, _carrier: Carrier) -> Carrier:
+        return self.other
 
 
 class FolderSuite(CarrierSuite):

@@ -10,6 +10,7 @@ from tiercel.errors import CarrierFull, ParcelMissing
 from tiercel.ports import Listed, Road
 
 MEMORY_ROAD: Final = Road("memory", (FILE, STICK), delay_ms=0, talks_back=True)
+MAILBOX_ROAD: Final = Road("mailbox", (FILE, STICK), delay_ms=0, talks_back=True, shows_own=False)
 
 
 class MemoryCarrier:
@@ -57,6 +58,34 @@ class MemoryCarrier:
     def check(self) -> None:
         if self.room_bytes is not None and sum(map(len, self.entries.values())) >= self.room_bytes:
             raise CarrierFull(permanent=True)
+
+
+class MailboxCarrier(MemoryCarrier):
+    """One side of two boxes: what is put goes to the other side's box, and only what the other side put is listed.
+
+    So it is with a relay, with mail and on paper. Make both sides with :func:`mailboxes`.
+
+    Args:
+        mine: What the other side put here.
+        theirs: Where it goes what this side puts.
+        road: What it declares of itself.
+    """
+
+    def __init__(self, mine: dict[str, bytes], theirs: MemoryCarrier, road: Road = MAILBOX_ROAD) -> None:
+        super().__init__(road)
+        self.entries, self.theirs = mine, theirs
+
+    def put(self, name: str, parcel: bytes | bytearray | memoryview) -> int | None:
+        return self.theirs.put(name, parcel)
+
+    def check(self) -> None:
+        self.theirs.check()
+
+
+def mailboxes(road: Road = MAILBOX_ROAD) -> tuple[MailboxCarrier, MailboxCarrier]:
+    """The two sides of a road whose listing shows only what others put."""
+    first, second = MemoryCarrier(road), MemoryCarrier(road)
+    return MailboxCarrier(first.entries, second, road), MailboxCarrier(second.entries, first, road)
 
 
 def list_of(entries: dict[str, bytes]) -> tuple[tuple[str, bytes], ...]:

@@ -62,6 +62,11 @@ class CarrierSuite:
         """Put other people's things on the carrier; give back what takes stock of them. Needs the adapter."""
         raise SkipTest("the adapter does not say what rubbish looks like (CarrierSuite.litter)")
 
+    def there(self, carrier: Carrier) -> Carrier:
+        """The road as the other side has it, where what ``carrier`` puts is found. A shared place is one to both."""
+        assert carrier.road.shows_own, "the adapter does not say where the other side finds it (CarrierSuite.there)"
+        return carrier
+
     # -- the road -------------------------------------------------------------------------------
 
     def test_the_road_declares_sizes_from_small_to_large(self, carrier: Carrier) -> None:
@@ -83,6 +88,7 @@ class CarrierSuite:
 
     def test_what_is_put_comes_back_byte_for_byte(self, carrier: Carrier) -> None:
         """Every profile, and every kind of bytes a caller may hand over."""
+        there = self.there(carrier)
         for number, profile in enumerate(carrier.road.profiles):
             parcel = parcel_bytes(number, profile.size_bytes)
             kinds: tuple[bytes | bytearray | memoryview, ...] = (
@@ -94,122 +100,145 @@ class CarrierSuite:
                 name = parcel_name(10 * number + turn)
                 until = carrier.put(name, given)
                 assert until is None or until > 0
-                assert carrier.fetch(name) == parcel
-                assert carrier.head(name) == parcel[:32]
-                answers: list[object] = [carrier.fetch(name), carrier.head(name)]
+                assert there.fetch(name) == parcel
+                assert there.head(name) == parcel[:32]
+                answers: list[object] = [there.fetch(name), there.head(name)]
                 assert all(type(answer) is bytes for answer in answers)
-                assert listing(carrier)[name] == profile.size_bytes
+                assert listing(there)[name] == profile.size_bytes
 
     def test_edges_of_bytes_survive(self, carrier: Carrier) -> None:
         """Zeros, ones, line ends: nothing is text on the way."""
+        there = self.there(carrier)
         size = carrier.road.profiles[0].size_bytes
         for number, pattern in enumerate((b"\0", b"\xff", b"\r\n", b"\n.\r\n", b"\x1a")):
             parcel = (pattern * size)[:size]
             carrier.put(parcel_name(number), parcel)
-            assert carrier.fetch(parcel_name(number)) == parcel
+            assert there.fetch(parcel_name(number)) == parcel
 
     def test_the_same_parcel_put_twice_is_there_once(self, carrier: Carrier) -> None:
         """At-least-once delivery repeats puts; also after a flush."""
+        there = self.there(carrier)
         parcel = small(carrier)
         for _ in range(3):
             carrier.put(parcel_name(1), parcel)
             carrier.flush()
-        names = [listed.name for listed in carrier.list()]
+        names = [listed.name for listed in there.list()]
         assert names == [parcel_name(1)]
-        assert carrier.fetch(parcel_name(1)) == parcel
+        assert there.fetch(parcel_name(1)) == parcel
 
     def test_what_is_removed_is_gone_and_may_be_removed_again(self, carrier: Carrier) -> None:
         """Two people may remove the same parcel; it can be put once more."""
+        there = self.there(carrier)
         parcel = small(carrier)
         carrier.put(parcel_name(1), parcel)
         carrier.put(parcel_name(2), parcel)
         for _ in range(2):
-            carrier.remove(parcel_name(1))
-            assert set(listing(carrier)) == {parcel_name(2)}
-        raised(ParcelMissing, carrier.fetch, parcel_name(1))
+            there.remove(parcel_name(1))
+            assert set(listing(there)) == {parcel_name(2)}
+        raised(ParcelMissing, there.fetch, parcel_name(1))
         carrier.put(parcel_name(1), parcel)
-        assert carrier.fetch(parcel_name(1)) == parcel
+        assert there.fetch(parcel_name(1)) == parcel
+
+    def test_the_listing_shows_our_own_parcels_only_where_the_road_says_so(self, carrier: Carrier) -> None:
+        """What does not show is told by time alone; taking it off is no error, and harms nothing of the others."""
+        there = self.there(carrier)
+        carrier.put(parcel_name(1), small(carrier))
+        there.put(parcel_name(2), small(carrier))
+        carrier.flush()
+        assert (parcel_name(1) in listing(carrier)) == carrier.road.shows_own
+        assert {parcel_name(1)} <= set(listing(there)) and {parcel_name(2)} <= set(listing(carrier))
+        if not carrier.road.shows_own:
+            for _ in range(2):
+                carrier.remove(parcel_name(1))
+            assert set(listing(there)) <= {parcel_name(1)} and set(listing(carrier)) == {parcel_name(2)}
 
     def test_many_parcels(self, carrier: Carrier) -> None:
         """All listed exactly once, with their sizes; removing while listing is allowed."""
+        there = self.there(carrier)
         parcels = {parcel_name(number): parcel_bytes(number, len(small(carrier))) for number in range(200)}
         for name, parcel in parcels.items():
             carrier.put(name, parcel)
         carrier.flush()
-        listed = list(carrier.list())
+        listed = list(there.list())
         assert sorted(entry.name for entry in listed) == sorted(parcels)
         assert {type(entry) for entry in listed} == {Listed}
         assert {entry.size_bytes for entry in listed} == {len(small(carrier))}
-        for entry in carrier.list():
-            assert carrier.fetch(entry.name) == parcels[entry.name]
-            carrier.remove(entry.name)
-        assert listing(carrier) == {}
+        for entry in there.list():
+            assert there.fetch(entry.name) == parcels[entry.name]
+            there.remove(entry.name)
+        assert listing(there) == {}
 
     def test_a_listing_may_be_left_early(self, carrier: Carrier) -> None:
         """A visit that has enough closes the iterator; the carrier works on."""
+        there = self.there(carrier)
         for number in range(3):
             carrier.put(parcel_name(number), small(carrier))
-        entries = carrier.list()
+        entries = there.list()
         next(entries)
         del entries
-        assert len(listing(carrier)) == 3
+        assert len(listing(there)) == 3
 
     # -- refused before anything is touched -----------------------------------------------------
 
     def test_other_sizes_are_refused_before_writing(self, carrier: Carrier) -> None:
         """Off by one, empty, doubled, huge."""
+        there = self.there(carrier)
         sizes = {profile.size_bytes for profile in carrier.road.profiles}
         wrong = {0, 1, *(size + step for size in sizes for step in (-1, 1)), 2 * max(sizes) + 1} - sizes
         for size in sorted(wrong):
             raised(LimitError, carrier.put, parcel_name(1), bytes(size))
-        assert listing(carrier) == {}
-        raised(ParcelMissing, carrier.fetch, parcel_name(1))
+        assert listing(there) == {}
+        raised(ParcelMissing, there.fetch, parcel_name(1))
 
     def test_names_never_escape(self, carrier: Carrier) -> None:
         """Whatever is not exactly a name is our own mistake or somebody's attack: refused, nothing touched."""
+        there = self.there(carrier)
         carrier.put(parcel_name(1), small(carrier))
         for name in BAD_NAMES:
             raised(UsageError, carrier.put, name, small(carrier))
-            for act in (carrier.fetch, carrier.head, carrier.remove):
+            for act in (there.fetch, there.head, there.remove):
                 raised(UsageError, act, name)
-        assert set(listing(carrier)) == {parcel_name(1)}
+        assert set(listing(there)) == {parcel_name(1)}
 
     # -- failures -------------------------------------------------------------------------------
 
     def test_a_missing_parcel_is_told_apart(self, carrier: Carrier) -> None:
         """Not there: its own class, and no trying again. Everything else went on."""
+        there = self.there(carrier)
         carrier.put(parcel_name(1), small(carrier))
-        for act in (carrier.fetch, carrier.head):
+        for act in (there.fetch, there.head):
             problem = raised(ParcelMissing, act, parcel_name(2))
             assert problem.permanent
-        carrier.remove(parcel_name(2))
-        assert carrier.fetch(parcel_name(1)) == small(carrier)
+        there.remove(parcel_name(2))
+        assert there.fetch(parcel_name(1)) == small(carrier)
 
     def test_a_write_cut_off_leaves_nothing_listed_and_can_be_repeated(self, carrier: Carrier) -> None:
         """An error never leaves a listed parcel behind, and never harms one that is there."""
+        there = self.there(carrier)
         carrier.put(parcel_name(1), small(carrier))
         with self.breaking(carrier):
             for number in range(2, 5):
                 problem = raised(CarrierError, carrier.put, parcel_name(number), small(carrier))
                 assert not isinstance(problem, ParcelMissing)
-            assert set(listing(carrier)) == {parcel_name(1)}
-            raised(ParcelMissing, carrier.head, parcel_name(2))
-        assert set(listing(carrier)) == {parcel_name(1)}
+            assert set(listing(there)) == {parcel_name(1)}
+            raised(ParcelMissing, there.head, parcel_name(2))
+        assert set(listing(there)) == {parcel_name(1)}
         carrier.put(parcel_name(2), small(carrier))
-        assert carrier.fetch(parcel_name(2)) == small(carrier)
+        assert there.fetch(parcel_name(2)) == small(carrier)
 
     def test_an_interrupt_at_any_line_leaves_a_whole_parcel_or_none(self, carrier: Carrier) -> None:
         """Ctrl-C after each line of the adapter in turn; then the same put succeeds."""
+        there = self.there(carrier)
         parcel = large(carrier)
         for line in range(1, 2000):
             name = parcel_name(line)
             finished = interrupted_at(line, partial(carrier.put, name, parcel))
-            if name in listing(carrier):
-                assert carrier.fetch(name) == parcel
+            if name in listing(there):
+                assert there.fetch(name) == parcel
             carrier.put(name, parcel)
-            assert carrier.fetch(name) == parcel
-            carrier.remove(name)
-            assert listing(carrier) == {}
+            assert there.fetch(name) == parcel
+            there.remove(name)
+            assert listing(there) == {}
             if finished:
                 assert line > 1, "no line of the adapter was traced"
                 return
@@ -219,16 +248,17 @@ class CarrierSuite:
 
     def test_other_peoples_things_are_neither_listed_nor_removed(self, carrier: Carrier) -> None:
         """Rubbish beside our parcels does not show, does not stop us, and is not ours to clear."""
+        there = self.there(carrier)
         take_stock = self.litter(carrier)
         before = take_stock()
         assert before, "the adapter left no rubbish"
         carrier.check()
         carrier.put(parcel_name(1), small(carrier))
         carrier.flush()
-        assert set(listing(carrier)) == {parcel_name(1)}
-        assert carrier.fetch(parcel_name(1)) == small(carrier)
-        carrier.remove(parcel_name(1))
-        assert listing(carrier) == {}
+        assert set(listing(there)) == {parcel_name(1)}
+        assert there.fetch(parcel_name(1)) == small(carrier)
+        there.remove(parcel_name(1))
+        assert listing(there) == {}
         assert take_stock() == before
 
 
