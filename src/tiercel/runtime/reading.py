@@ -54,7 +54,7 @@ def read(home: Home, letter_id: str, peek: bool = False, receipt: bool | None = 
     Raises:
         NotBefore: The writer asked that it be opened on a later day.
     """
-    with home.office.transaction():
+    with home.vault.transaction():
         letter = find(home, letter_id)
         if letter.direction == "in":
             _mark_shown(home, letter, peek)
@@ -92,9 +92,11 @@ def _tell_read(home: Home, letter: Letter, peek: bool, receipt: bool | None) -> 
     bond = bonds.bond_by_id(home.vault, letter.bond)
     chosen = letter.read_at is None and bool(bond.read_receipts) if receipt is None else receipt
     if chosen and not peek:
-        from tiercel.delivery.events import LetterReadHere  # a list needs none of this, and waits for none of it
+        from tiercel.parcel.note import ReceiptKind  # a list needs none of this, and waits for none of it
 
-        home.office.tell(LetterReadHere(letter.seq))
+        from . import arriving
+
+        arriving.say_receipt(home, bond, letter, ReceiptKind.READ, -1)
 
 
 def save_enclosure(
