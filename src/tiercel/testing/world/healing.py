@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from tiercel.limits import DAY_MS
 
-from .plan import Act
+from .plan import Act, Value
 from .stepping import step
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ def heal(world: World) -> None:
     for person in world.people.values():
         _put_right(world, person)
     world.checks.healing(world)
+    for person in world.people.values():
+        for name in person.bonds:  # what must go without help from now on
+            details: dict[str, Value] = {"to": name, "size": 300, "mark": f"to {name} after the faults"}
+            step(world, person, Act(0, -2, person.name, "write", details))
     began, calm = world.now_ms, 0
     for number in range(_ROUNDS_MAX):
         world.now_ms += round((_DAYS[number] if number < len(_DAYS) else _DAYS_AFTERWARDS) * DAY_MS)

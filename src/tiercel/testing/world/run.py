@@ -27,6 +27,8 @@ WORLDS_PER_WORKER = 40
 """A worker is replaced after so many worlds, so that nothing it remembers grows for ever."""
 WORLD_S_MAX = 300.0
 """A world that takes longer is stuck, which is a violation of its own."""
+GRACE_S = 30.0
+"""A world that is not done so long after the time is given up, and does not count."""
 ONE_IN = 10
 """One seed in so many has real cryptography, and one in so many is lived twice."""
 _SOURCE = Path(__file__).resolve().parents[3]
@@ -125,6 +127,10 @@ class Worker:
         lines = self._said.read().decode(errors="replace").strip().splitlines()
         return " | ".join(line.strip() for line in lines[-7:]) or f"it ended with code {self._process.returncode}"
 
+    def kill(self) -> None:
+        """End its process from another thread."""
+        self._process.kill()
+
     def close(self) -> None:
         """End it; safe to call twice."""
         for pipe in (self._process.stdin, self._process.stdout):
@@ -179,7 +185,7 @@ class Run:
 
     Args:
         seeds: Which, in order.
-        seconds: No new world begins after so many; None for no end.
+        seconds: No new world begins after so many, and what still lives soon after is given up; None for no end.
         workers: Processes at once.
         said: Called with each outcome, from the thread of :meth:`run`.
         source: The ``src`` folder to run.
@@ -227,15 +233,19 @@ class Run:
         except KeyboardInterrupt:
             self.interrupted = True
         self._stop.set()
-        for worker in list(self._alive) if self.interrupted else ():
-            worker.close()
+        for worker in list(self._alive):
+            worker.kill()  # its thread closes it
         for thread in threads:
-            thread.join(timeout=WORLD_S_MAX)
+            thread.join(timeout=GRACE_S)
         return self.outcomes
 
     def _collect(self, threads: int) -> None:
         while threads:
-            done = self._done.get()
+            left_s = None if self.limit_s is None else max(0.0, self.limit_s + GRACE_S - self.seconds)
+            try:
+                done = self._done.get(timeout=left_s)
+            except queue.Empty:
+                return
             if done is None:
                 threads -= 1
                 continue
@@ -253,7 +263,7 @@ class Run:
                 except queue.Empty:
                     break
                 outcome = self._lived(mine, seed)
-                if not self.interrupted:
+                if not self._stop.is_set():  # else its worker was ended from outside
                     self._done.put(outcome)
         finally:
             for worker in mine.values():

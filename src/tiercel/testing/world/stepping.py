@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from tiercel.errors import DiskFull, NotYet, StateForbids, TiercelError, VaultError
 
+from . import symbolic
 from .acts import ACTS
 from .checks import Violation
 from .disk import Lost, Point, PowerCut
@@ -27,6 +28,9 @@ _SWEEP_MAX: Final = 60
 class _NothingElse:
     """What an act raises that no person may ever see is a violation, with the place where it was raised."""
 
+    def __init__(self, act: Act) -> None:
+        self._act = act
+
     def __enter__(self) -> None:
         pass
 
@@ -38,7 +42,8 @@ class _NothingElse:
             way = " < ".join(
                 f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in where[::-1]
             )
-            raise Violation("crash", f"{type(error).__name__}: {error} ({way})") from error
+            doing = f"{self._act.who}: {self._act.what} {self._act.details}"
+            raise Violation("crash", f"{doing}: {type(error).__name__}: {error} ({way})") from error
 
 
 def step(world: World, person: Person, act: Act) -> None:
@@ -47,7 +52,7 @@ def step(world: World, person: Person, act: Act) -> None:
         _sweep(world, person, act)
         return
     rng = Random(f"{world.plan.seed} act {act.n}")
-    with _NothingElse():
+    with _NothingElse(act):
         outcome = _act(world, person, act, rng)
         world.stepped(person, act, outcome)
 
@@ -55,7 +60,8 @@ def step(world: World, person: Person, act: Act) -> None:
 def _act(world: World, person: Person, act: Act, rng: Random) -> str:
     failed = _prepare(person, act)
     try:
-        ACTS[act.what](person, act.details, rng)
+        with symbolic.acting(person.name):
+            ACTS[act.what](person, act.details, rng)
         outcome = "done"
     except PowerCut as cut:
         _note_cut(world, act, cut)
@@ -63,7 +69,7 @@ def _act(world: World, person: Person, act: Act, rng: Random) -> str:
     except (NotYet, StateForbids) as error:
         outcome = error.kind
     except (VaultError, DiskFull) as error:
-        outcome = _on_disk_error(world, person, error, failed)
+        outcome = _on_disk_error(world, person, act, error, failed)
     except BaseException:
         if person.disk.powered and not act.what == "lock":
             raise
@@ -88,12 +94,12 @@ def _prepare(person: Person, act: Act) -> int:
     return disk.failed if isinstance(disk, FaultDisk) else 0
 
 
-def _on_disk_error(world: World, person: Person, error: TiercelError, failed: int) -> str:
+def _on_disk_error(world: World, person: Person, act: Act, error: TiercelError, failed: int) -> str:
     """A vault may only complain where its disk failed, or where it was locked."""
     if isinstance(person.disk, FaultDisk) and person.disk.failed > failed:
         world.reached("a disk failed under an act")
         return error.kind
-    if not person.disk.powered:
+    if not person.disk.powered or act.what == "lock":
         return "cut"
     raise error
 

@@ -247,7 +247,7 @@ class World:
         self.labels[letter] = f"{person.name}>{reader} {self._numbers[person.name, reader]}"
         self.counts["letters"] += 1
         self.history.written[letter] = Written(
-            letter, person.name, reader, text, enclosures, self.now_ms, deadline_day, person.line
+            letter, person.name, reader, text, enclosures, self.now_ms, deadline_day, person.line, self.healing
         )
 
     def reached(self, wonder: str) -> None:
@@ -257,7 +257,8 @@ class World:
         self.sometimes.add(wonder)
 
     def saw_report(self, person: Person, report: SyncReport) -> None:
-        """A visit ended; what its report says about rare states is kept."""
+        """A visit ended; what its report says of new letters and about rare states is kept."""
+        self.history.announced[person.name, person.line] += report.letters
         if report.troubles and (report.put or report.got):
             self.reached("one road failed and another worked in the same visit")
 
