@@ -15,8 +15,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -83,24 +82,15 @@ def watch(at: int, when: str, of: set[str]) -> None:
             os.killpg(0, signal.SIGKILL)
         return done
 
-    block = Vault._block
+    finish = Vault._finish
 
-    @contextmanager
-    def counted(self: Vault, begin: str, *, writing: bool) -> Iterator[None]:
-        inner = block(self, begin, writing=writing)
-        inner.__enter__()
-        try:
-            yield
-        except BaseException:
-            if not inner.__exit__(*sys.exc_info()):
-                raise
-            return
-        if writing:
-            event("commit", lambda: inner.__exit__(None, None, None))
+    def counted(self: Vault) -> None:
+        if self._writing:
+            event("commit", lambda: finish(self))
         else:
-            inner.__exit__(None, None, None)
+            finish(self)
 
-    Vault._block = counted  # type: ignore[method-assign, assignment]
+    Vault._finish = counted  # type: ignore[method-assign]
     for kind, owner, name in (
         ("forget", Vault, "forget"), ("put", FolderCarrier, "put"), ("remove", FolderCarrier, "remove"),
     ):  # fmt: skip

@@ -6,6 +6,7 @@ Column names come from the code of this room only, never from data.
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from .store import Vault
@@ -20,8 +21,12 @@ _R = TypeVar("_R", bound=_Row)
 
 def select(vault: Vault, kind: type[_R], table: str, where: str = "", *args: object) -> list[_R]:
     """All rows of a table as values of ``kind``, whose field names are the columns."""
-    columns = ", ".join(field.name for field in fields(kind))
-    return [kind(*row) for row in vault.all(f"SELECT {columns} FROM {table} {where}", *args)]
+    return [kind(*row) for row in vault.all(f"SELECT {_columns(kind)} FROM {table} {where}", *args)]
+
+
+@cache
+def _columns(kind: type[_Row]) -> str:
+    return ", ".join(field.name for field in fields(kind))
 
 
 def select_one(vault: Vault, kind: type[_R], table: str, where: str, *args: object) -> _R | None:

@@ -15,11 +15,11 @@ Source: spec/vault.md; security.md A41, A42, A44.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeVar
 
 import apsw
 
@@ -34,9 +34,32 @@ from .border import from_sqlite
 if TYPE_CHECKING:
     from .keys import KdfParameters
 
+_T = TypeVar("_T")
 # A reader that is in the way of the checkpoint is not waited for: the checkpoint is owed and tried again.
 _FORGET_WAIT_MS: Final = 250
 _STOPPED = "The disk failed under this vault, so it was stopped: nothing more is promised that may not be kept."
+
+
+class _Block:
+    """A block of a vault, as :meth:`Vault.transaction` and :meth:`Vault.reading` give it. Used once."""
+
+    __slots__ = ("_begin", "_vault", "_writing")
+
+    def __init__(self, vault: Vault, begin: str, *, writing: bool) -> None:
+        self._vault, self._begin, self._writing = vault, begin, writing
+
+    def __enter__(self) -> None:
+        self._vault._begin(self._begin, writing=self._writing)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._vault._end(error)
+        except apsw.Error as failure:
+            self._vault.raise_ours(failure)
+        if isinstance(error, apsw.Error):
+            self._vault.raise_ours(error)
 
 
 class Vault:
@@ -61,9 +84,13 @@ class Vault:
         self._owner: int | None = None
         self._writing = False
         self._stopped = False
+        self._changes_before = 0
         self._keep_backups = False
+        self._backups_gone = False
         self.id = self._read_id()
         self._marker = marker.read_marker(state_dir, self.id) or 0
+        self._behind = self.generation < self._marker
+        self._marked = -1  # the generation up to which this run raised the marker
 
     def __repr__(self) -> str:
         return f"Vault({str(self.folder)!r})"
@@ -184,8 +211,7 @@ class Vault:
 
     # -- blocks --
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """All of the block, durably, or nothing of it. One writer at a time over all processes.
 
         What the block decides from data it must read inside the block.
@@ -196,35 +222,28 @@ class Vault:
                 stopped (:class:`~tiercel.errors.VaultError` from then on): whether the last commit holds is known
                 only after opening again.
         """
-        with self._block("BEGIN IMMEDIATE", writing=True):
-            before = self.db.total_changes()
-            yield
-            if self.db.total_changes() != before:
-                self._count_commit()
+        return _Block(self, "BEGIN IMMEDIATE", writing=True)
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
+    def reading(self) -> AbstractContextManager[None]:
         """One unchanging view for all reads of the block, beside any writer. Keep it short: it holds up forgetting."""
-        with self._block("BEGIN", writing=False):
-            yield
+        return _Block(self, "BEGIN", writing=False)
 
     def all(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:
         """Every row. Outside a block it sees a view of its own."""
-        with self._reading_somehow():
-            return self.db.execute(sql, args).fetchall()
+        return self._read(self._fetched, sql, args)
 
     def one(self, sql: str, *args: Any) -> tuple[Any, ...] | None:
         """The first row, or None. Outside a block it sees a view of its own."""
-        with self._reading_somehow():
-            row: tuple[Any, ...] | None = self.db.execute(sql, args).fetchone()
-            return row
+        return self._read(self._first, sql, args)
 
     def run(self, sql: str, *args: Any) -> None:
         """Change something; only inside :meth:`transaction`."""
         if self._owner != threading.get_ident() or not self._writing:
             raise RuntimeError("a change outside a transaction")
-        with self._border():
+        try:
             self.db.execute(sql, args)
+        except apsw.Error as error:
+            self.raise_ours(error)
 
     # -- forgetting, and older copies --
 
@@ -241,7 +260,8 @@ class Vault:
             DiskFull, VaultError: The disk failed.
         """
         self._need_running()
-        with self._exclusive():
+        self._take_turn()
+        try:
             self.checkpoint_owed = True
             try:
                 self._empty_log()
@@ -249,21 +269,28 @@ class Vault:
                 return False
             self.checkpoint_owed = self._log_bytes() > 0
             if not self.checkpoint_owed and not self._keep_backups:
-                # Copies made by an upgrade hold every key deleted since. They outlive the run that made them, no more.
-                with converted():
-                    for path in migrate.backups(self.folder):
-                        path.unlink(missing_ok=True)
+                self._remove_backups()
+        finally:
+            self._give_turn()
         return not self.checkpoint_owed
+
+    def _remove_backups(self) -> None:
+        # Copies made by an upgrade hold every key deleted since. They outlive the run that made them, no more.
+        if not self._backups_gone:
+            with converted():
+                for path in migrate.backups(self.folder):
+                    path.unlink(missing_ok=True)
+            self._backups_gone = True
 
     @property
     def generation(self) -> int:
         """How many changing transactions this vault has had; it only grows."""
-        return self._meta_int("generation")
+        return self._age()[0]
 
     @property
     def rolled_back(self) -> bool:
         """Whether this is an older copy of the vault last used here. Reading is fine; nothing may be sent."""
-        return self.generation < self._marker or self._meta_int("rolled_back") != 0
+        return self._age()[1]
 
     def accept_rollback(self) -> None:
         """A person decided that this copy is the vault from now on. Every other copy then counts as old."""
@@ -280,7 +307,12 @@ class Vault:
         Returns:
             Whether the marker stands. If not, there is no place for it, or the vault is an older copy of itself.
         """
-        return not self.rolled_back and marker.raise_marker(self._state_dir, self.id, self.generation)
+        generation, rolled_back = self._age()
+        if rolled_back:
+            return False
+        if generation != self._marked and marker.raise_marker(self._state_dir, self.id, generation):
+            self._marked = generation
+        return generation == self._marked
 
     def check(self) -> list[str]:
         """Read every page and every rule; for ``doctor``. Takes as long as reading the whole database.
@@ -304,54 +336,89 @@ class Vault:
 
     # -- inside --
 
-    @contextmanager
-    def _block(self, begin: str, *, writing: bool) -> Iterator[None]:
+    def _begin(self, begin: str, *, writing: bool) -> None:
         self._need_running()
-        with self._exclusive(), self._border():
+        self._take_turn()
+        try:
             self.db.execute(begin)
-            self._writing = writing
-            try:
-                yield
-                self.db.execute("COMMIT" if writing else "ROLLBACK")
-            except BaseException:
-                self._undo()
-                raise
-            finally:
-                self._writing = False
+        except BaseException as error:
+            self._give_turn()
+            if isinstance(error, apsw.Error):
+                self.raise_ours(error)
+            raise
+        self._writing, self._changes_before = writing, self.db.total_changes()
 
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        if self._owner == threading.get_ident():
+    def _end(self, error: BaseException | None) -> None:
+        """Commit, or undo because of an error of the block, which is raised as one of ours where it is SQLite's."""
+        try:
+            if error is None:
+                self._finish()
+        except BaseException as failure:
+            error = failure
+            raise
+        finally:
+            if error is not None:
+                self._undo()
+            self._writing = False
+            self._give_turn()
+
+    def _finish(self) -> None:
+        if not self._writing:
+            self.db.execute("ROLLBACK")
+            return
+        if self.db.total_changes() != self._changes_before:
+            self._count_commit()
+        self.db.execute("COMMIT")
+
+    def _take_turn(self) -> None:
+        me = threading.get_ident()
+        if self._owner == me:
             raise RuntimeError("a block inside a block")
         if not self._turn.acquire(timeout=VAULT_BUSY_MS / 1000):
             raise VaultBusy()
-        self._owner = threading.get_ident()
-        try:
-            yield
-        finally:
-            self._owner = None
-            self._turn.release()
+        self._owner = me
 
-    @contextmanager
-    def _reading_somehow(self) -> Iterator[None]:
+    def _give_turn(self) -> None:
+        self._owner = None
+        self._turn.release()
+
+    def raise_ours(self, error: apsw.Error) -> NoReturn:
+        """Raise the error of ours that says the same, or the error itself where it is a bug.
+
+        After a failing disk nothing goes on.
+        """
+        if isinstance(error, apsw.IOError):
+            self._stop()
+        ours = from_sqlite(error, self.db.system_errno)
+        if ours is None:
+            raise error
+        raise ours from error
+
+    def _read(self, fetch: Callable[[str, tuple[Any, ...]], _T], sql: str, args: tuple[Any, ...]) -> _T:
         if self._owner == threading.get_ident():
-            with self._border():
-                yield
-        else:
-            with self.reading():
-                yield
-
-    @contextmanager
-    def _border(self) -> Iterator[None]:
+            return fetch(sql, args)
+        if not sql.startswith("SELECT"):
+            with self.reading():  # whatever it changes is not kept
+                return fetch(sql, args)
+        self._need_running()
+        self._take_turn()
         try:
-            yield
+            return fetch(sql, args)  # a single SELECT has one view without a block
+        finally:
+            self._give_turn()
+
+    def _fetched(self, sql: str, args: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        try:
+            return self.db.execute(sql, args).fetchall()
         except apsw.Error as error:
-            if isinstance(error, apsw.IOError):
-                self._stop()
-            ours = from_sqlite(error, self.db.system_errno)
-            if ours is None:
-                raise
-            raise ours from error
+            self.raise_ours(error)
+
+    def _first(self, sql: str, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        try:
+            row: tuple[Any, ...] | None = self.db.execute(sql, args).fetchone()
+        except apsw.Error as error:
+            self.raise_ours(error)
+        return row
 
     def _undo(self) -> None:
         # SQLite has rolled back by itself after some errors; whatever is left falls with the connection.
@@ -372,19 +439,20 @@ class Vault:
             raise VaultError(_STOPPED, remedy="Check the disk, then open the vault again.")
 
     def _count_commit(self) -> None:
-        # An older copy stays known as one when its own changes carry it past the marker.
-        self.db.execute(
-            "INSERT OR REPLACE INTO meta (key, value) SELECT 'rolled_back', 1"
-            " WHERE (SELECT value FROM meta WHERE key = 'generation') < ?",
-            (self._marker,),
-        )
+        if self._behind:  # an older copy stays known as one when its own changes carry it past the marker
+            self.db.execute(
+                "INSERT OR REPLACE INTO meta (key, value) SELECT 'rolled_back', 1"
+                " WHERE (SELECT value FROM meta WHERE key = 'generation') < ?",
+                (self._marker,),
+            )
         self.db.execute("UPDATE meta SET value = value + 1 WHERE key = 'generation'")
 
     def _empty_log(self) -> None:
         self.db.set_busy_timeout(_FORGET_WAIT_MS)
         try:
-            with self._border():
-                self.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.Error as error:
+            self.raise_ours(error)
         finally:
             self.db.set_busy_timeout(VAULT_BUSY_MS)
 
@@ -394,9 +462,13 @@ class Vault:
         except FileNotFoundError:
             return 0
 
-    def _meta_int(self, key: str) -> int:
-        row = self.one("SELECT value FROM meta WHERE key = ?", key)
-        return row[0] if row and isinstance(row[0], int) else 0
+    def _age(self) -> tuple[int, bool]:
+        """The generation, and whether this is an older copy of the vault."""
+        rows = dict(self.all("SELECT key, value FROM meta WHERE key IN ('generation', 'rolled_back')"))
+        generation, rolled_back = (
+            value if isinstance(value := rows.get(key), int) else 0 for key in ("generation", "rolled_back")
+        )
+        return generation, generation < self._marker or rolled_back != 0
 
     def _read_id(self) -> bytes:
         row = self.one("SELECT value FROM meta WHERE key = 'vault_id'")

@@ -20,7 +20,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -227,21 +227,13 @@ class _WatchedVault(Vault):
 
     disk: Disk | None = None
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        disk = self.disk
-        if disk is None:
-            with super().transaction():
-                yield
-            return
-        with super().transaction():
-            before = self.db.total_changes()
-            yield
-            changed = self.db.total_changes() != before
-            if changed:
-                disk.passes(Point.BEFORE_COMMIT)
-        if changed:
-            disk.passes(Point.AFTER_COMMIT)
+    def _finish(self) -> None:
+        changes = self._writing and self.db.total_changes() != self._changes_before
+        if changes and self.disk:
+            self.disk.passes(Point.BEFORE_COMMIT)
+        super()._finish()
+        if changes and self.disk:
+            self.disk.passes(Point.AFTER_COMMIT)
 
     def close(self) -> None:
         try:
