@@ -43,6 +43,8 @@ class Event(Enum):
     RECALLED = "the writer took it back before it left"
     DEADLINE_PASSED = "our own deadline passed, unconfirmed"
     BOND_ENDED = "the bond ended before it was confirmed"
+    DOUBTED = "the other side's vault was put back from a copy: by whom, a person must say"
+    CONFIRMED = "a person confirmed the bond anew"
 
 
 S, E = State, Event
@@ -51,12 +53,13 @@ UNDER_WAY = frozenset({S.ACCEPTED, S.SEALED, S.HANDED_OVER})
 """States in which the writer's copy is still sent; the text stays until one of the ends."""
 
 _LATE = {E.RECEIPT_ARRIVED: S.ARRIVED, E.RECEIPT_READ: S.READ, E.REPLY_CAME: S.ANSWERED, E.RETURNED: S.RETURNED}
-_ON_THE_WAY = _LATE | {E.DEADLINE_PASSED: S.EXPIRED, E.BOND_ENDED: S.HELD}
+_ON_THE_WAY = _LATE | {E.DEADLINE_PASSED: S.EXPIRED, E.BOND_ENDED: S.HELD, E.DOUBTED: S.HELD}
 
 TRANSITIONS: dict[State, dict[Event, State]] = {
     S.DRAFT: {E.SENT: S.ACCEPTED},
     S.ACCEPTED: {
         E.SEALED: S.SEALED, E.RECALLED: S.RECALLED, E.DEADLINE_PASSED: S.EXPIRED, E.BOND_ENDED: S.HELD,
+        E.DOUBTED: S.HELD,
     },
     S.SEALED: _ON_THE_WAY | {E.SEALED: S.SEALED, E.PUT: S.HANDED_OVER, E.RECALLED: S.RECALLED},
     S.HANDED_OVER: _ON_THE_WAY | {E.SEALED: S.HANDED_OVER, E.PUT: S.HANDED_OVER},
@@ -71,7 +74,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         E.RETURNED: S.RETURNED, E.RECEIPT_ARRIVED: S.RETURNED, E.RECEIPT_READ: S.CROSSED, E.REPLY_CAME: S.CROSSED,
     },
     S.EXPIRED: _LATE,
-    S.HELD: _LATE | {E.SENT: S.ACCEPTED},
+    S.HELD: _LATE | {E.SENT: S.ACCEPTED, E.CONFIRMED: S.ACCEPTED, E.RECALLED: S.RECALLED},
     S.RECALLED: {},
     S.CROSSED: {
         E.RECEIPT_ARRIVED: S.CROSSED, E.RECEIPT_READ: S.CROSSED, E.REPLY_CAME: S.CROSSED, E.RETURNED: S.CROSSED,

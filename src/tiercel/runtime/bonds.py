@@ -16,7 +16,7 @@ from tiercel.vault import bonds as rows
 from tiercel.vault import letters, roads
 from tiercel.vault.bonds import Bond, Pairing
 
-from . import way
+from . import doubts, way
 from .home import Home
 from .names import check_name, look_alike, same_name
 from .views import BondView, ReaderView, RetentionView, WordsView
@@ -157,6 +157,8 @@ def words(home: Home, name: str) -> WordsView:
 def confirm(home: Home, name: str) -> BondView:
     """A person says that both screens show the same words; our opening leaves with the next sync.
 
+    Of a bond that is made already they say so anew: what warned of a copy goes, and letters held in doubt go on.
+
     Raises:
         WordsNotReady: There are no words yet.
         TwoAnswers: Two answers came; this bond cannot be confirmed.
@@ -174,6 +176,8 @@ def confirm(home: Home, name: str) -> BondView:
             rows.change_bond(home.vault, bond.id, confirmed_us=1)
             way.service_letter(home, bond, letters.OPENING)
             settle(home, bond.id)
+        elif bond.state == "bonded":
+            doubts.settle(home, bond)
     return view(home, home.bond(name))
 
 
@@ -291,5 +295,5 @@ def hold_open_letters(home: Home, bond: Bond) -> None:
     """Our unconfirmed letters of a bond that is over wait for a person's decision."""
     for letter in way.open_letters(home, bond.id):
         if letter.kind == letters.LETTER:
-            way.happened(home, letter, Event.BOND_ENDED, "held: the bond has ended")
+            way.happened(home, letter, Event.BOND_ENDED, "held: for the old bond")
             way.stop_sending(home, letter)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 
 from tiercel.errors import CarrierError, TiercelError
-from tiercel.limits import ID_BYTES
-from tiercel.vault import bonds, letters, prekeys, roads, settings
+from tiercel.vault import bonds, letters, prekeys, roads
 
 from . import bonds as people
-from . import seals, way
+from . import copies, way
 from .home import Home
 from .views import Finding
 
@@ -113,7 +112,7 @@ def _sentence(text: str) -> str:
 def _remedy(bond: bonds.Bond, warning: str) -> str:
     if warning == people.TWO_ANSWERS:
         return f"Refuse it: tiercel bond refuse {bond.name}"
-    return f"Compare the words again: tiercel bond words {bond.name}"
+    return f"Compare the words again (tiercel bond words {bond.name}), then: tiercel bond confirm {bond.name}"
 
 
 def _not_bonded(home: Home, bond: bonds.Bond) -> str:
@@ -158,31 +157,9 @@ def _unsent(home: Home) -> list[Finding]:
     ]
 
 
-GENERATIONS_SKIPPED = 1 << 16
-"""More parcel roots than the lost time can have offered: the other side takes no generation twice."""
-
-
-def _restored(name: str) -> str:
-    return (
-        f"This vault was put back from an older copy. Call {name}, say that you restored, and compare"
-        f" `bond words {name}`."
-    )
-
-
 def accept_old_copy(home: Home) -> None:
     """A person says that this older copy is all there is: go on from it without repeating anything.
 
-    What the lost time used up is not known any more, so every bond gets a new incarnation, and keys of the other side
-    that may have been used are let go; letters are sealed to the last-resort key until new gifts come.
+    Source: spec/letter.md 5.
     """
-    with home.vault.transaction():
-        for bond in bonds.all_bonds(home.vault):
-            bonds.change_bond(home.vault, bond.id, incarnation=home.entropy.token(ID_BYTES))
-            prekeys.drop_one_time_theirs(home.vault, bond.id)
-            prekeys.nothing_held(home.vault, bond.id)
-            if bond.state == "bonded":
-                seals.offer_root(home, bond, GENERATIONS_SKIPPED)
-                bonds.change_bond(home.vault, bond.id, service_at=None)
-                bonds.warn(home.vault, bond.id, _restored(bond.name), home.clock.now_ms())
-        settings.put(home.vault, "last_run_ms", home.clock.now_ms())
-    home.vault.accept_rollback()
+    copies.accept(home)

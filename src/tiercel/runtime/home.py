@@ -88,6 +88,8 @@ class Home:
         doubtful = last >= 0 and clock_in_doubt(last, now)
         if doubtful or last < 0 or not 0 <= now - last < _HOUR_MS:
             with self.vault.transaction():
+                if self.vault.rolled_back and settings.get_int(self.vault, "copied_at", -1) < 0:
+                    settings.put(self.vault, "copied_at", last)  # when this older copy was last used
                 settings.put(self.vault, "last_run_ms", now)
                 if doubtful:
                     settings.put(self.vault, "clock_in_doubt", 1)

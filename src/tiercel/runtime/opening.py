@@ -24,16 +24,16 @@ from tiercel.errors import (
     OtherBond,
     SealError,
 )
-from tiercel.letter.record import Kind, LetterRecord, ReaderRecord, decode_letter, readers_hash
+from tiercel.letter.record import Kind, LetterRecord, ReaderRecord, RestoredRecord, decode_letter, readers_hash
 from tiercel.limits import DAY_MS, PID_BYTES, ROOTS_OFFERED_MAX
 from tiercel.sealing.envelope import BondKeys, Sealed, open_letter, split_bundle
-from tiercel.sealing.prekeys import Prekey, accept_gifts, parse_gift, surplus
+from tiercel.sealing.prekeys import Prekey, accept_gifts, surplus
 from tiercel.sealing.verdict import verdict_for
-from tiercel.vault import bonds, bundles, notes, prekeys, settings
+from tiercel.vault import bonds, bundles, letters, notes, prekeys, settings
 from tiercel.vault.bonds import Bond, Root
 from tiercel.vault.prekeys import LAST_RESORT, ONE_TIME, PAIRING, OurPrekey, TheirPrekey
 
-from . import arriving
+from . import arriving, copies, doubts
 from .home import Home
 
 POISON = (
@@ -72,8 +72,11 @@ def open_bundle(home: Home, bond: Bond, bundle_hash: bytes, bundle: bytes, visit
         record = decode_letter(_open(bond, ours, sealed))
         _check_first(ours, record)
     except Duplicate:  # the same bundle is known by its hash: this is another, from an older copy of a vault
+        doubts.key_used_twice(home, bond)
         return _ask_to_seal_again(home, bond, bundle_hash, sealed.pid, KeyExpired("It was sealed to a used key."))
     except (KeyExpired, OtherBond) as verdict:  # outwardly the same: nobody learns of a bond with somebody else
+        if getattr(verdict, "unknown", False):
+            copies.foreign(home, bond)
         return _ask_to_seal_again(home, bond, bundle_hash, sealed.pid, verdict)
     except NewerVersion as verdict:
         return _set_aside(home, bond, bundle_hash, verdict, bundle)
@@ -81,7 +84,7 @@ def open_bundle(home: Home, bond: Bond, bundle_hash: bytes, bundle: bytes, visit
         return _set_aside(home, bond, bundle_hash, verdict, None)
     prekeys.spend_ours(home.vault, ours, record.letter_id)
     bundles.change_in(home.vault, bond.id, bundle_hash, letter=record.letter_id)
-    _take_extras(home, bond, sealed, record)
+    _take_extras(home, bond, ours, sealed, record)
     return Opened(None, arriving.take(home, bond, record, visit, sealed.incarnation))
 
 
@@ -113,7 +116,10 @@ def _ask_to_seal_again(home: Home, bond: Bond, bundle_hash: bytes, pid: bytes, v
         return _SILENT
     notes.say(home.vault, bond.id, notes.EXPIRED, pid)
     opened = _set_aside(home, bond, bundle_hash, verdict, None)
-    return opened if last is None else _SILENT
+    quiet = last is not None or getattr(
+        verdict, "unknown", False
+    )  # after a restore it is expected; else a warning stands
+    return _SILENT if quiet else opened
 
 
 def _our_prekey(home: Home, bond: Bond, sealed: Sealed) -> OurPrekey:
@@ -151,23 +157,19 @@ def _set_aside(home: Home, bond: Bond, bundle_hash: bytes, verdict: Exception, b
     return Opened(said, False)
 
 
-def _take_extras(home: Home, bond: Bond, sealed: Sealed, record: LetterRecord) -> None:
-    """Gifts, last-resort key, root and reader list: what only a sealed letter may bring."""
-    made_day = min(record.sealed_day, home.clock.now_ms() // DAY_MS)
-    pids = {data[:PID_BYTES] for data in (*record.gifts, record.last_resort or b"")}
-    known, held = prekeys.theirs_known(home.vault, bond.id, pids)
-    ours = {row[0] for row in home.vault.all("SELECT pid FROM prekeys_ours WHERE bond = ?", bond.id)}
-    ours |= {row[0] for row in home.vault.all("SELECT public_hash FROM prekeys_ours WHERE bond = ?", bond.id)}
-    accepted = accept_gifts(record.gifts, known, ours)
-    prekeys.drop_oldest_theirs(home.vault, bond.id, surplus(held, len(accepted)))
-    for gift in accepted:
-        row = TheirPrekey(bond.id, gift.pid, ONE_TIME, sealed.incarnation, gift.public, gift.token, made_day)
-        prekeys.add_theirs(home.vault, row)
+def _take_extras(home: Home, bond: Bond, ours: OurPrekey, sealed: Sealed, record: LetterRecord) -> None:
+    """Gifts, last-resort key, root and reader list: what only a sealed letter may bring, from a vault that still is."""
+    bonds.change_bond(home.vault, bond.id, their_reads=max(bond.their_reads, record.reads))
+    if not doubts.seen(home, bond, sealed.incarnation, record):
+        return
+    if isinstance(record, RestoredRecord) and letters.letter_by_id(home.vault, bond.id, record.letter_id) is None:
+        doubts.announced(home, bond, sealed.incarnation, record)
+    if record.gifts and not copies.may_be_used(home, bond, ours):
+        _take_gifts(home, bond, sealed, record)
     if record.last_resort is not None:
-        _take_last_resort(home, bond, sealed, record.last_resort, made_day, known | ours)
+        _take_last_resort(home, bond, sealed, record)
     if record.root is not None:
-        root = record.root
-        now = home.clock.now_ms()
+        root, now = record.root, home.clock.now_ms()
         bonds.add_root(
             home.vault,
             Root(bond.id, bond.their_direction, root.generation, root.base_epoch, root.root, "offered", now),
@@ -176,10 +178,32 @@ def _take_extras(home: Home, bond: Bond, sealed: Sealed, record: LetterRecord) -
     _take_readers(home, bond, record)
 
 
-def _take_last_resort(home: Home, bond: Bond, sealed: Sealed, data: bytes, made_day: int, known: set[bytes]) -> None:
-    if accept_gifts([data], known, ()):
-        gift = parse_gift(data)
-        row = TheirPrekey(bond.id, gift.pid, LAST_RESORT, sealed.incarnation, gift.public, gift.token, made_day)
+def _made_day(home: Home, record: LetterRecord) -> int:
+    return min(record.sealed_day, home.clock.now_ms() // DAY_MS)
+
+
+def _take_gifts(home: Home, bond: Bond, sealed: Sealed, record: LetterRecord) -> None:
+    known, held = prekeys.theirs_known(home.vault, bond.id, {data[:PID_BYTES] for data in record.gifts})
+    accepted = accept_gifts(record.gifts, known, _own_names(home, bond))
+    prekeys.drop_oldest_theirs(home.vault, bond.id, surplus(held, len(accepted)))
+    day = _made_day(home, record)
+    for gift in accepted:
+        row = TheirPrekey(bond.id, gift.pid, ONE_TIME, sealed.incarnation, gift.public, gift.token, day)
+        prekeys.add_theirs(home.vault, row)
+
+
+def _own_names(home: Home, bond: Bond) -> set[bytes]:
+    """Pids and key hashes of our own: they come back as nobody's gift."""
+    rows = home.vault.all("SELECT pid, public_hash FROM prekeys_ours WHERE bond = ?", bond.id)
+    return {name for row in rows for name in row}
+
+
+def _take_last_resort(home: Home, bond: Bond, sealed: Sealed, record: LetterRecord) -> None:
+    assert record.last_resort is not None
+    known, _held = prekeys.theirs_known(home.vault, bond.id, {record.last_resort[:PID_BYTES]})
+    for gift in accept_gifts([record.last_resort], known, _own_names(home, bond)):
+        day = _made_day(home, record)
+        row = TheirPrekey(bond.id, gift.pid, LAST_RESORT, sealed.incarnation, gift.public, gift.token, day)
         prekeys.replace_last_resort(home.vault, row)
 
 
@@ -189,9 +213,9 @@ def _take_readers(home: Home, bond: Bond, record: LetterRecord) -> None:
         listed = [(reader.kind, reader.since_day) for reader in record.readers]
         before = bonds.readers_of(home.vault, bond.id, "them")
         if before and sorted(listed) != sorted(before):
-            bonds.warn(home.vault, bond.id, "the list of who can read on the other side changed", home.clock.now_ms())
+            bonds.warn(home.vault, bond.id, doubts.READERS_CHANGED, home.clock.now_ms())
         bonds.set_readers(home.vault, bond.id, "them", listed)
         return
     known = [ReaderRecord(kind=kind, since_day=day) for kind, day in bonds.readers_of(home.vault, bond.id, "them")]
     if known and record.kind == Kind.LETTER and readers_hash(known) != record.readers_hash:
-        bonds.warn(home.vault, bond.id, "who can read on the other side changed without notice", home.clock.now_ms())
+        bonds.warn(home.vault, bond.id, doubts.READERS_UNSAID, home.clock.now_ms())

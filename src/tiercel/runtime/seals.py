@@ -7,24 +7,33 @@ from collections.abc import Sequence
 import msgspec
 
 from tiercel.crypto import sha256
-from tiercel.delivery.schedule import gifts_wanted, passed, seal_fits, service_due
+from tiercel.delivery.schedule import gifts_wanted, passed, service_due
 from tiercel.delivery.states import Event
 from tiercel.letter.record import (
     EnclosureRecord,
     Kind,
     LetterRecord,
     ReaderRecord,
+    RestoredRecord,
     RootRecord,
     encode_letter,
     readers_hash,
 )
-from tiercel.limits import DAY_MS, GIFTS_TARGET, KEY_BYTES, LAST_RESORT_RENEW_DAYS, PREKEY_USABLE_DAYS, ROOT_RENEW_DAYS
+from tiercel.limits import (
+    DAY_MS,
+    GIFTS_TARGET,
+    KEY_BYTES,
+    LAST_RESORT_RENEW_DAYS,
+    LETTER_VERSION,
+    PREKEY_USABLE_DAYS,
+    ROOT_RENEW_DAYS,
+)
 from tiercel.parcel.box import Kind as ParcelKind
 from tiercel.sealing.envelope import BondKeys, seal_letter
 from tiercel.sealing.padding import room_left
 from tiercel.sealing.prekeys import Gift, make_prekey
 from tiercel.sealing.stream import sealed_size
-from tiercel.vault import bonds, bundles, letters, prekeys, roads
+from tiercel.vault import bonds, bundles, letters, prekeys, roads, sealings, settings
 from tiercel.vault.bonds import Bond, Root
 from tiercel.vault.bundles import BundleOut
 from tiercel.vault.letters import Letter
@@ -35,33 +44,36 @@ from .home import Home
 from .keyring import sending
 
 _GIFT_ROOM_BYTES = 1256 + 3  # a gift in the record: MessagePack bin16
+_GENERATION_MAX = (1 << 32) - 1
 _LISTS_ROOM_BYTES = 64  # the growth of array heads, a root, and of nil into a value
 
 
 def seal_waiting(home: Home) -> None:
-    """Seal every letter that has no live seal, one transaction each, urgent ones first."""
+    """Seal every letter that is under way without a seal that lives, one transaction each, urgent ones first."""
     for bond in bonds.all_bonds(home.vault):
-        if bond.bond_id is None or bond.state == "refused":
+        if bond.bond_id is None or bond.state == "refused" or in_doubt(bond):
             continue
         _drop_stale(home, bond)
-        for letter in way.open_letters(home, bond.id):
-            sealed = any(bundle.kind == ParcelKind.LETTER for bundle in bundles.out_of_letter(home.vault, letter.seq))
-            if sealed or letter.recall_at is not None:  # what was asked back is not sent after the asking
-                continue
-            if not way.lost_enclosure(home, letter):
-                _seal(home, bond.id, letter)
+        for letter in sealings.waiting(home.vault, bond.id):
+            found = way.lost_enclosure(home, letter) or _seal(home, bond.id, letter)
+            if not found and letter.kind != letters.OPENING:
+                break  # no key to seal to: there is none for the others either
+
+
+def in_doubt(bond: Bond) -> bool:
+    """Whether nothing is sealed under a bond until a person confirms it; the end of a bond is."""
+    return bond.doubted_at is not None and bond.state == "bonded"
 
 
 def _drop_stale(home: Home, bond: Bond) -> None:
     """Let go of seals that a road might outlive: the letter is sealed again. Openings are repeated byte for byte."""
     if home.clock_doubtful:
         return
-    today, delay_ms = home.clock.now_ms() // DAY_MS, _slowest_ms(home, bond)
-    for letter in way.open_letters(home, bond.id):
-        for bundle in bundles.out_of_letter(home.vault, letter.seq):
-            if not seal_fits(bundle.made_day, today, delay_ms):
-                with home.vault.transaction():
-                    bundles.drop_out(home.vault, letter.seq, int(ParcelKind.LETTER))
+    stale = sealings.outlived(home.vault, bond.id, usable_from(home, bond))
+    if stale:
+        with home.vault.transaction():
+            for bundle_hash in stale:
+                sealings.drop(home.vault, bundle_hash)
 
 
 def _slowest_ms(home: Home, bond: Bond) -> int:
@@ -70,22 +82,24 @@ def _slowest_ms(home: Home, bond: Bond) -> int:
     return max((home.open_carrier(row).road.delay_ms for row in rows), default=0)
 
 
-def _seal(home: Home, bond_id: int, letter: Letter) -> None:
+def _seal(home: Home, bond_id: int, letter: Letter) -> bool:
+    """Seal a letter as it stands now; False if there is no key to seal it to."""
     with home.vault.transaction():
         bond = bonds.bond_by_id(home.vault, bond_id)
         fresh = letters.letter_at(home.vault, letter.seq)
-        if fresh is None or bond.auth_root is None or bond.bond_id is None:
-            return
+        if fresh is None or bond.auth_root is None or bond.bond_id is None or in_doubt(bond):
+            return True
         if fresh.state != letter.state or fresh.recall_at is not None:  # somebody was quicker
-            return
+            return True
         gift = _prekey_for(home, bond, fresh)
         if gift is None:
-            return
+            return False
         record = _fill(home, bond, fresh, _record(home, bond, fresh))
         keys = BondKeys(bond.bond_id, bond.auth_root)
         theirs = Gift(gift.pid, gift.public, gift.token)
         bundle = seal_letter(keys, bond.direction, bond.incarnation, theirs, encode_letter(record))
         _store(home, bond, fresh, gift, record, bundle)
+    return True
 
 
 def _prekey_for(home: Home, bond: Bond, letter: Letter) -> TheirPrekey | None:
@@ -113,6 +127,7 @@ def _record(home: Home, bond: Bond, letter: Letter) -> LetterRecord:
     assert letter.receipt_secret is not None
     return LetterRecord(
         kind=Kind(letter.kind),
+        reads=LETTER_VERSION,
         letter_id=letter.id,
         number=letter.number,
         previous=letter.previous,
@@ -140,6 +155,8 @@ def _fill(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> Lette
     """Fill the space up to the size class with a root, a last-resort key and gifts. They never raise a class."""
     if letter.kind == letters.END:
         return record
+    if letter.kind == letters.RESTORED:
+        return _restored(home, bond, letter, record)
     room = room_left(len(encode_letter(record))) - _LISTS_ROOM_BYTES
     if letter.kind != letters.LETTER:  # made to carry them
         room = (GIFTS_TARGET + 1) * _GIFT_ROOM_BYTES + KEY_BYTES
@@ -154,6 +171,21 @@ def _fill(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> Lette
     count = max(0, min(gifts_wanted(held, live), room // _GIFT_ROOM_BYTES))
     gifts = tuple(_new_gift(home, bond, letter, ONE_TIME) for _ in range(count))
     return _with(record, root, last, gifts)
+
+
+def _restored(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> RestoredRecord:
+    """What tells of a copy: a full stock of keys, and the roots that were made when the copy was accepted."""
+    ours, theirs = (bonds.roots_of(home.vault, bond.id, side)[0] for side in (bond.direction, bond.their_direction))
+    values = {name: getattr(record, name) for name in record.__struct_fields__ if name != "version"}
+    values["last_resort"] = _new_gift(home, bond, letter, LAST_RESORT)
+    values["gifts"] = tuple(_new_gift(home, bond, letter, ONE_TIME) for _ in range(GIFTS_TARGET))
+    values["root"] = _as_record(ours)
+    day = settings.get_int(home.vault, "copied_day", record.sealed_day)
+    return RestoredRecord(**values, copied_day=day, other_root=_as_record(theirs))
+
+
+def _as_record(root: Root) -> RootRecord:
+    return RootRecord(generation=root.generation, base_epoch=root.epoch, root=root.root)
 
 
 def _with(record: LetterRecord, root: RootRecord | None, last: bytes | None, gifts: Sequence[bytes]) -> LetterRecord:
@@ -191,11 +223,9 @@ def _root_to_offer(home: Home, bond: Bond) -> RootRecord | None:
     """The fresh root of our direction that is not acknowledged yet, or a new one every 30 days."""
     ours = bonds.roots_of(home.vault, bond.id, bond.direction)
     if ours and ours[0].standing == "offered":
-        return RootRecord(generation=ours[0].generation, base_epoch=ours[0].epoch, root=ours[0].root)
-    if not root_due(home, bond):
-        return None
-    root = offer_root(home, bond)
-    return None if root is None else RootRecord(generation=root.generation, base_epoch=root.epoch, root=root.root)
+        return _as_record(ours[0])
+    root = offer_root(home, bond) if root_due(home, bond) else None
+    return None if root is None else _as_record(root)
 
 
 def offer_root(home: Home, bond: Bond, skipped: int = 0) -> Root | None:
@@ -208,13 +238,19 @@ def offer_root(home: Home, bond: Bond, skipped: int = 0) -> Root | None:
     """
     ours, now = bonds.roots_of(home.vault, bond.id, bond.direction), home.clock.now_ms()
     keys = sending(home.vault, bond, now, home.clock_doubtful)
-    if not ours or keys is None:
+    generation = next_generation(home, ours, skipped)
+    if generation is None or keys is None:
         return None
-    secret, jump = home.entropy.token(KEY_BYTES), int.from_bytes(home.entropy.token(2), "big")
-    generation = ours[0].generation + 1 + jump + skipped  # an older copy of this vault does not meet the same number
+    secret = home.entropy.token(KEY_BYTES)
     root = Root(bond.id, bond.direction, generation, keys[1], secret, "offered", now)
     bonds.add_root(home.vault, root)
     return root
+
+
+def next_generation(home: Home, roots: Sequence[Root], skipped: int = 0) -> int | None:
+    """A number above all of these, the newest first, that an older copy of this vault does not meet; None: all used."""
+    generation = 1 + skipped + int.from_bytes(home.entropy.token(2), "big") + (roots[0].generation if roots else 0)
+    return generation if roots and generation <= _GENERATION_MAX else None
 
 
 def root_due(home: Home, bond: Bond) -> bool:
@@ -257,14 +293,11 @@ def write_service_letters(home: Home) -> None:
     """Put a service letter on its way where the other side's stock is low or a key is due."""
     now = home.clock.now_ms()
     for bond in bonds.all_bonds(home.vault):
-        if bond.state != "bonded":
+        if bond.state != "bonded" or in_doubt(bond) or sealings.bringing_keys(home.vault, bond.id):
             continue
         held, _live = prekeys.stock(home.vault, bond.id, usable_from(home, bond))
-        pending = [
-            letter for letter in way.open_letters(home, bond.id) if letter.kind in (letters.SERVICE, letters.OPENING)
-        ]
         renewal = root_due(home, bond) or last_resort_due(home, bond)
-        if not pending and service_due(held, renewal, bond.service_at, now):
+        if service_due(held, renewal, bond.service_at, now):
             with home.vault.transaction():
                 bonds.change_bond(home.vault, bond.id, service_at=now)
                 way.service_letter(home, bond, letters.SERVICE)

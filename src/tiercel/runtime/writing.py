@@ -28,12 +28,13 @@ from tiercel.vault.files import new_name, sync_folder
 from tiercel.vault.letters import Enclosure, Letter
 from tiercel.wire import to_base32
 
-from . import way
+from . import doubts, way
 from .home import Home
 from .letters import find, view
 from .views import Draft, LetterView, Progress, no_progress
 from .working import SyncedFile
 
+_MAY_BE_ASKED = {*(state.value for state in UNDER_WAY), State.ARRIVED.value, State.EXPIRED.value}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -85,8 +86,8 @@ def send(home: Home, letter_id: str) -> LetterView:
     """Send a draft, or a held letter once a person has decided.
 
     Raises:
-        NotBonded: The bond is not confirmed by both sides yet.
-        StateForbids: The letter is on its way or over.
+        NotBonded: The bond is not confirmed by both sides yet, or is over: see :func:`send_anew`.
+        StateForbids: The letter is on its way or over, or its bond is in doubt: confirming that lets all of them go.
     """
     with home.vault.transaction():
         letter = find(home, letter_id)
@@ -95,10 +96,50 @@ def send(home: Home, letter_id: str) -> LetterView:
             raise StateForbids(f"This letter is {letter.state}; there is nothing to send.")
         if bond.state != "bonded":
             raise _not_bonded(bond, bond.state, "the letter is kept as it is")
+        if bond.doubted_at is not None and letter.state == State.HELD.value:
+            remedy = f"Compare the words (`tiercel bond words {bond.name}`), then `tiercel bond confirm {bond.name}`."
+            raise StateForbids(f"The bond with {bond.name} is in doubt; the letter stays held.", remedy=remedy)
         if letter.deadline_day is not None and letter.deadline_day * DAY_MS + DAY_MS <= home.clock.now_ms():
             raise StateForbids("The deadline of this letter has passed; it was not sent.", remedy="Write it anew.")
         _accept(home, letter)
     return view(home, _again(home, letter))
+
+
+def send_anew(home: Home, letter_id: str, bond: str) -> LetterView:
+    """Write a letter that is held for a bond that is over once more, under another bond, and send it.
+
+    Only a person can say so, for one letter at a time: a new bond inherits nothing by itself. The held letter stays as
+    it is, and its way says what became of it. Ids, numbers and receipts of the two have nothing in common.
+
+    Args:
+        home: Opened.
+        letter_id: Id or a unique beginning of it.
+        bond: The name of the bond that is to carry it.
+
+    Raises:
+        NotBonded: That bond is not confirmed by both sides, or is over.
+        StateForbids: The letter is not held, or its own bond is not over.
+
+    Source: spec/bond.md 6.
+    """
+    with home.vault.transaction():
+        letter, target = find(home, letter_id), home.bond(bond)
+        old = bonds.bond_by_id(home.vault, letter.bond)
+        if letter.state != State.HELD.value or old.state not in ("ended", "refused"):
+            raise StateForbids("Only a letter held for a bond that is over is written anew.")
+        if target.state != "bonded":
+            raise _not_bonded(target, target.state, "the letter is kept as it is")
+        fresh = _copied(home, letter, target)
+        _accept(home, fresh)
+        letters.add_event(home.vault, letter.seq, home.clock.now_ms(), f"written anew as {to_base32(fresh.id)[:8]}")
+    return view(home, _again(home, fresh))
+
+
+def _copied(home: Home, letter: Letter, target: Bond) -> Letter:
+    """The same text and enclosures as a draft under another bond; what it answered and its deadline stay behind."""
+    draft = Draft(target.name, letter.body, letter.subject, letter.place, letter.dated, urgent=bool(letter.urgent))
+    enclosed = [item for item in letters.enclosures_of(home.vault, letter.seq) if item.file is not None]
+    return _store(home, target, draft, None, enclosed)
 
 
 def recall(home: Home, letter_id: str) -> LetterView:
@@ -118,7 +159,7 @@ def recall(home: Home, letter_id: str) -> LetterView:
             way.happened(home, letter, Event.RECALLED, "recalled before it left")
             way.stop_sending(home, letter)
             _close_gap(home, bond, letter)
-        elif letter.state in (*(state.value for state in UNDER_WAY), State.ARRIVED.value, State.EXPIRED.value):
+        elif letter.state in _MAY_BE_ASKED or (letter.state == State.HELD.value and bond.state == "bonded"):
             _ask(home, bond, letter)
         else:
             raise StateForbids(f"This letter is {letter.state}; it can no longer be recalled.")
@@ -262,12 +303,14 @@ def _store(home: Home, bond: Bond, draft: Draft, reply_to: bytes | None, enclose
 def _accept(home: Home, letter: Letter) -> None:
     """Give a letter its number and its place in the chain; from now on it ends in a state its writer can see."""
     way.happened(home, letter, Event.SENT, "accepted")
+    bond = bonds.bond_by_id(home.vault, letter.bond)
     if letter.number is None:
-        bond = bonds.bond_by_id(home.vault, letter.bond)
         number, previous = bond.next_number, bond.previous if bond.next_number > 1 else FIRST_PREVIOUS
         letters.change_letter(home.vault, letter.seq, number=number, previous=previous)
         following = id_chain(letter.id, number, previous)
         bonds.change_bond(home.vault, bond.id, next_number=number + 1, previous=following)
+    if bond.doubted_at is not None:
+        doubts.hold(home, _again(home, letter))
     if letter.reply_to is not None:
         home.vault.run(
             "UPDATE letters SET state = 'answered'"
@@ -281,7 +324,7 @@ def _accept(home: Home, letter: Letter) -> None:
 
 def _never_left(letter: Letter) -> bool:
     """Whether no parcel of it was ever planned: what is planned may have left, even if its rows are gone since."""
-    return letter.state in (State.ACCEPTED.value, State.SEALED.value) and not letter.planned
+    return letter.state in (State.ACCEPTED.value, State.SEALED.value, State.HELD.value) and not letter.planned
 
 
 def _close_gap(home: Home, bond: Bond, letter: Letter) -> None:

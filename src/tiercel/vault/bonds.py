@@ -202,6 +202,17 @@ def warn(vault: Vault, bond: int, text: str, now_ms: int) -> None:
     insert(vault, "warnings", or_ignore=True, bond=bond, text=text, at=now_ms)
 
 
+def take_back_warning(vault: Vault, bond: int, text: str) -> None:
+    """What was said beside a bond is said better by another warning."""
+    vault.run("DELETE FROM warnings WHERE bond = ? AND text = ?", bond, text)
+
+
+def unwarn(vault: Vault, bond: int, but: tuple[str, ...]) -> None:
+    """A person has looked at what stands beside a bond: all of it goes, ``but`` these."""
+    marks = ", ".join("?" * len(but))
+    vault.run(f"DELETE FROM warnings WHERE bond = ? AND text NOT IN ({marks})", bond, *but)
+
+
 def warnings_of(vault: Vault, bond: int) -> tuple[str, ...]:
     """What stands beside a bond, oldest first."""
     return tuple(row[0] for row in vault.all("SELECT text FROM warnings WHERE bond = ? ORDER BY at, text", bond))

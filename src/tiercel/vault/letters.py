@@ -9,7 +9,7 @@ from . import bundles, settings
 from .rows import insert, select, select_one, update
 from .store import Vault
 
-LETTER, SERVICE, OPENING, END = 0, 1, 2, 3
+LETTER, SERVICE, OPENING, END, RESTORED = 0, 1, 2, 3, 4
 _LOW = (1 << 32) - 1
 _VISIT_MAX = (1 << 63) - 1
 

@@ -85,10 +85,31 @@ def ack_gifts(vault: Vault, bond: int, letter: bytes, now_ms: int) -> None:
         " AND rowid < (SELECT max(rowid) FROM prekeys_ours WHERE bond = ?2 AND letter = ?3 AND kind = 'last-resort')",
         now_ms, bond, letter,
     )  # fmt: skip
+    _drop_older_than_restored(vault, bond, letter)
+
+
+def _drop_older_than_restored(vault: Vault, bond: int, letter: bytes) -> None:
+    """What told of a copy has its receipt: the other side seals to no older one-time gift any more. A no-op for others.
+
+    The secrets may be ones that the lost time had deleted. If that letter was sealed more than once its gifts carry no
+    name, and the older ones end by their time. Source: spec/letter.md 5.
+    """
+    dead = (
+        "bond = ?1 AND kind = 'one-time'"
+        " AND rowid < (SELECT min(rowid) FROM prekeys_ours WHERE bond = ?1 AND letter = ?2)"
+        " AND EXISTS (SELECT 1 FROM letters WHERE bond = ?1 AND id = ?2 AND direction = 'out' AND letters.kind = 4)"
+    )
+    gone = f"SELECT bond, pid, NULL FROM prekeys_ours WHERE {dead}"
+    vault.run(f"INSERT OR IGNORE INTO prekeys_spent (bond, pid, letter) {gone}", bond, letter)
+    vault.run(f"DELETE FROM prekeys_ours WHERE {dead}", bond, letter)
 
 
 def nothing_held(vault: Vault, bond: int) -> None:
-    """After an old copy was put back: the other side may have used or replaced any gift that this copy counts."""
+    """After a copy was put back on either side: none of our gifts is known to be held.
+
+    Of ours, because the other side may have used or replaced any gift that this copy counts; of theirs, because it let
+    go of all it had.
+    """
     vault.run("UPDATE prekeys_ours SET acked_at = NULL, letter = NULL WHERE bond = ? AND kind <> 'pairing'", bond)
 
 
@@ -187,6 +208,13 @@ def drop_one_time_theirs(vault: Vault, bond: int) -> None:
     """After an old copy was put back: any of these may have been used already."""
     rows = vault.all("SELECT pid FROM prekeys_theirs WHERE bond = ? AND kind = 'one-time'", bond)
     for (pid,) in rows:
+        drop_theirs(vault, bond, pid)
+
+
+def drop_of_others(vault: Vault, bond: int, incarnation: bytes) -> None:
+    """Their vault was put back from a copy: what another incarnation of it gave is nobody's any more."""
+    where = "bond = ? AND kind <> 'pairing' AND incarnation <> ?"
+    for (pid,) in vault.all(f"SELECT pid FROM prekeys_theirs WHERE {where}", bond, incarnation):
         drop_theirs(vault, bond, pid)
 
 

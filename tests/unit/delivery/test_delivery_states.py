@@ -12,21 +12,21 @@ S, E = State, Event
 RECEIPTS = (E.RECEIPT_ARRIVED, E.RECEIPT_READ, E.REPLY_CAME)
 COLUMNS = (
     E.SENT, E.SEALED, E.PUT, E.RECEIPT_ARRIVED, E.RECEIPT_READ, E.REPLY_CAME, E.RETURNED, E.RECALLED, E.DEADLINE_PASSED,
-    E.BOND_ENDED,
+    E.BOND_ENDED, E.DOUBTED, E.CONFIRMED,
 )  # fmt: skip
 TABLE = """
-    draft        accepted -           -           -        -       -        -        -        -       -
-    accepted     -        sealed      -           -        -       -        -        recalled expired held
-    sealed       -        sealed      handed_over arrived  read    answered returned recalled expired held
-    handed_over  -        handed_over handed_over arrived  read    answered returned -        expired held
-    arrived      -        -           -           arrived  read    answered returned -        -       -
-    read         -        -           -           read     read    answered crossed  -        -       -
-    answered     -        -           -           answered answered answered crossed -        -       -
-    returned     -        -           -           returned crossed crossed  returned -        -       -
-    recalled     -        -           -           -        -       -        -        -        -       -
-    expired      -        -           -           arrived  read    answered returned -        -       -
-    crossed      -        -           -           crossed  crossed crossed  crossed  -        -       -
-    held         accepted -           -           arrived  read    answered returned -        -       -
+    draft        accepted -           -           -        -       -        -        -        -       -  -    -
+    accepted     -        sealed      -           -        -       -        -        recalled expired held  held -
+    sealed       -        sealed      handed_over arrived  read    answered returned recalled expired held  held -
+    handed_over  -        handed_over handed_over arrived  read    answered returned -        expired held  held -
+    arrived      -        -           -           arrived  read    answered returned -        -       -  -    -
+    read         -        -           -           read     read    answered crossed  -        -       -  -    -
+    answered     -        -           -           answered answered answered crossed -        -       -  -    -
+    returned     -        -           -           returned crossed crossed  returned -        -       -  -    -
+    recalled     -        -           -           -        -       -        -        -        -       -  -    -
+    expired      -        -           -           arrived  read    answered returned -        -       -  -    -
+    crossed      -        -           -           crossed  crossed crossed  crossed  -        -       -  -    -
+    held         accepted -        -        arrived  read     answered returned recalled -        -  -    accepted
 """
 
 

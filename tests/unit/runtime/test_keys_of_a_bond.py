@@ -284,6 +284,9 @@ def test_T_VAULT_2_an_old_copy_put_back_sends_nothing_until_a_person_says_so(tmp
         ada.clock.advance(days=1)
         exchange(ada, bo, rounds=2)
     assert {ada.state(letter) for letter in letters} == {"arrived"}
+    assert bo.state(late) == "held", "it was written before anybody said who put the copy back"
+    bonds.confirm(bo.home, "ada")
+    exchange(bo, ada)
     assert bo.state(late) == "arrived"
 
 

@@ -1,0 +1,298 @@
+"""A vault put back from an older copy: what both sides let go of, what is held, and how they go on."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from people import Person, bonded, exchange
+from post_office import parcels
+from tiercel.errors import StateForbids
+from tiercel.limits import GIFTS_LOW, RESTORED_GENERATIONS
+from tiercel.runtime import bonds, copies, doctor, reading, seals, trust, writing
+from tiercel.vault import bonds as bond_rows
+from tiercel.vault import letters as letter_rows
+from tiercel.vault import prekeys
+
+
+def copied(person: Person, to: Path) -> Path:
+    """A copy of a vault as it is now."""
+    person.home.close()
+    shutil.copytree(person.folder, to)
+    person.reopen()
+    return to
+
+
+def put_back(person: Person, copy: Path, accept: bool = True) -> None:
+    """The copy takes the place of the vault; its person says that there is no newer one."""
+    person.home.close()
+    shutil.rmtree(person.folder)
+    shutil.copytree(copy, person.folder)
+    person.reopen()
+    if accept:
+        doctor.accept_old_copy(person.home)
+        trust.clock_ok(person.home)
+
+
+def warnings(person: Person) -> tuple[str, ...]:
+    return bonds.bonds(person.home)[0].warnings
+
+
+def generations(person: Person, direction: int) -> list[int]:
+    return [root.generation for root in bond_rows.roots_of(person.home.vault, 1, direction)]
+
+
+def test_T_ROLL_1_a_letter_after_a_restore_is_delivered_and_the_other_side_is_told(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    copy = copied(ada, tmp_path / "copy")
+    ada.clock.advance(days=2)
+    lost = ada.write("Dear Bo, the same words")
+    ada.sync()
+    first = [path.read_bytes() for path in parcels(tmp_path / "post")]
+    [[sealed_first]] = sealed(ada)
+    exchange(bo, ada)
+    assert ada.state(lost) == "arrived"
+    put_back(ada, copy)
+    again = ada.write("Dear Bo, the same words")
+    ada.sync()
+    second = [path.read_bytes() for path in parcels(tmp_path / "post")]
+    [[sealed_second]] = sealed(ada)
+    assert not {each[:16] for each in first} & {each[:16] for each in second}, "no parcel begins as another did"
+    assert sealed_first[36:68] != sealed_second[36:68], "nor does what is sealed inside"
+    exchange(bo, ada)
+    assert ada.state(again) == "arrived"
+    [said] = warnings(bo)
+    assert said.startswith("ada's vault was restored from a copy of 2025-06-15. Was it ada? Compare the words")
+    assert [each.body for each in opened(bo)] == ["Dear Bo, the same words"] * 2
+
+
+def sealed(person: Person) -> list[tuple[bytes]]:
+    """The seals of letters under way, service letters left out."""
+    return person.home.vault.all(
+        "SELECT b.sealed FROM bundles_out b JOIN letters l ON l.seq = b.letter WHERE l.kind = 0 AND b.kind = 1"
+    )
+
+
+def opened(person: Person) -> list[reading.OpenLetterView]:
+    return [reading.read(person.home, each.id) for each in reading.letters(person.home) if each.direction == "in"]
+
+
+def test_everything_to_a_bond_in_doubt_is_held_until_it_is_confirmed(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    copy = copied(ada, tmp_path / "copy")
+    under_way = bo.write("sealed before")
+    bo.sync()
+    for path in parcels(tmp_path / "post"):
+        path.unlink()
+    put_back(ada, copy)
+    exchange(ada, bo)
+    written = bo.write("written meanwhile")
+    draft = writing.write(bo.home, writing.Draft("ada", "a draft"), send=False).id
+    writing.send(bo.home, draft)
+    assert {bo.state(each) for each in (under_way, written, draft)} == {"held"}
+    for days in (1, 20, 20):
+        ada.clock.advance(days=days)
+        answer = ada.write(f"from ada, day {days}")
+        exchange(ada, bo)
+        assert ada.state(answer) == "arrived", "receipts go all the same"
+        assert not bo.home.vault.all("SELECT 1 FROM bundles_out"), "and nothing is sealed, service letters neither"
+    with pytest.raises(StateForbids, match="in doubt"):
+        writing.send(bo.home, written)
+    assert "held: a copy of the other side's vault" in reading.track(bo.home, written).events[-1].what
+    bonds.confirm(bo.home, "ada")
+    assert warnings(bo) == ()
+    exchange(bo, ada)
+    assert {bo.state(each) for each in (under_way, written, draft)} == {"arrived"}
+    exchange(bo, ada)
+    assert prekeys.stock(bo.home.vault, 1, 0)[0] >= GIFTS_LOW, "L3: the stock recovers"
+
+
+def test_a_held_letter_can_be_taken_back(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    put_back(ada, copied(ada, tmp_path / "copy"))
+    left = bo.write("it may have left")
+    bo.sync()
+    exchange(ada, bo, rounds=1)
+    stays = bo.write("it stays here")
+    assert writing.recall(bo.home, stays).state == "recalled"
+    if bo.state(left) == "held":
+        writing.recall(bo.home, left)
+        exchange(bo, ada)
+        assert bo.state(left) in ("returned", "held")
+
+
+def test_what_a_doubt_let_go_of_and_what_the_letter_brought(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    before = {row[0] for row in bo.home.vault.all("SELECT pid FROM prekeys_theirs")}
+    secrets = {row[0] for row in ada.home.vault.all("SELECT pid FROM prekeys_ours WHERE kind = 'one-time'")}
+    ours, theirs = generations(bo, 1)[0], generations(bo, 0)[0]
+    put_back(ada, copied(ada, tmp_path / "copy"))
+    assert not ada.home.vault.all("SELECT 1 FROM prekeys_theirs WHERE kind = 'one-time'")
+    assert secrets <= {row[0] for row in ada.home.vault.all("SELECT pid FROM prekeys_ours")}, "letters in flight open"
+    ada.sync()
+    bo.sync()
+    now = {row[0] for row in bo.home.vault.all("SELECT pid FROM prekeys_theirs")}
+    assert not now & before and len(now) == 33
+    current = [root for root in bond_rows.roots_of(bo.home.vault, 1, 1) if root.standing == "current"]
+    assert [root.generation for root in current] == generations(bo, 1)[:1]
+    assert generations(bo, 1)[0] > ours + RESTORED_GENERATIONS and generations(bo, 0)[0] > theirs + RESTORED_GENERATIONS
+    exchange(ada, bo)
+    assert not secrets & {row[0] for row in ada.home.vault.all("SELECT pid FROM prekeys_ours")}, "and then they die"
+    assert generations(ada, 1)[0] == generations(bo, 1)[0]
+
+
+def test_a_letter_in_flight_to_the_lost_vault_opens_in_the_copy(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    copy = copied(ada, tmp_path / "copy")
+    letter = bo.write("in flight")
+    bo.sync()
+    put_back(ada, copy)
+    ada.sync()
+    assert [each.body for each in opened(ada)] == ["in flight"]
+    exchange(bo, ada)
+    assert bo.state(letter) == "arrived"
+
+
+@pytest.mark.parametrize("days", [40, 120, 230])
+def test_L5_a_copy_older_than_the_roots_of_both_comes_back_to_life(tmp_path: Path, days: int) -> None:
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    copy = copied(ada, tmp_path / "copy")
+    for day in range(0, days, 10):
+        ada.clock.advance(days=10)
+        ada.write(f"day {day}")
+        bo.write(f"day {day}")
+        exchange(ada, bo, rounds=2)
+    assert generations(bo, 1)[0] > 0 and generations(ada, 0)[0] > 0
+    waits = bo.write("for ada, whichever vault she has")
+    put_back(ada, copy)
+    exchange(ada, bo)
+    assert bo.state(waits) == "held" and len(warnings(ada)) == 1
+    bonds.confirm(bo.home, "ada")
+    bonds.confirm(ada.home, "bo")
+    letter = ada.write("here I am again")
+    for _ in range(3):
+        ada.clock.advance(days=1)
+        exchange(bo, ada)
+    assert bo.state(waits) == "arrived" and ada.state(letter) == "arrived"
+    assert warnings(ada) == warnings(bo) == ()
+
+
+def test_a_copy_older_than_the_keys_of_the_other_side_says_so(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    copy = copied(ada, tmp_path / "copy")
+    for _ in range(26):
+        ada.clock.advance(days=10)
+        exchange(ada, bo, rounds=1)
+    put_back(ada, copy)
+    [said] = warnings(ada)
+    assert "make a new one" in said
+
+
+def test_an_old_correspondent_gets_the_service_letter_it_can_read(tmp_path: Path) -> None:
+    """Version 2 is written only to one whose letters said that it reads it."""
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    with ada.home.vault.transaction():
+        bond_rows.change_bond(ada.home.vault, 1, their_reads=1)
+    put_back(ada, copied(ada, tmp_path / "copy"))
+    assert "Call bo, say that you restored" in warnings(ada)[0]
+    letter = ada.write("hello")
+    exchange(ada, bo)
+    kinds = {row[0] for row in ada.home.vault.all("SELECT kind FROM letters WHERE direction = 'out'")}
+    assert letter_rows.RESTORED not in kinds and letter_rows.SERVICE in kinds and ada.state(letter) == "arrived"
+    assert "another vault than before" in warnings(bo)[0]
+    back = bo.write("and back")
+    exchange(bo, ada)
+    assert bo.state(back) == "arrived"
+
+
+def test_a_second_copy_put_back_before_the_first_was_heard_of(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    copy = copied(ada, tmp_path / "copy")
+    put_back(ada, copy)
+    ada.sync()
+    doctor.accept_old_copy(ada.home)
+    letter = ada.write("after the second")
+    ada.clock.advance(days=1)
+    exchange(ada, bo)
+    bonds.confirm(bo.home, "ada")
+    exchange(ada, bo)
+    back = bo.write("and back")
+    exchange(bo, ada)
+    assert ada.state(letter) == bo.state(back) == "arrived"
+
+
+def test_both_sides_put_back(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    copy_of_ada, copy_of_bo = copied(ada, tmp_path / "ada copy"), copied(bo, tmp_path / "bo copy")
+    for _ in range(5):
+        ada.clock.advance(days=10)
+        ada.write("lost")
+        bo.write("lost too")
+        exchange(ada, bo)
+    put_back(ada, copy_of_ada)
+    put_back(bo, copy_of_bo)
+    letters = ada.write("one"), bo.write("other")
+    for _ in range(3):  # what tells of one's own copy waits as well while one is in doubt of the other
+        exchange(ada, bo)
+        bonds.confirm(ada.home, "bo")
+        bonds.confirm(bo.home, "ada")
+        ada.clock.advance(days=1)
+    exchange(ada, bo)
+    assert (ada.state(letters[0]), bo.state(letters[1])) == ("arrived", "arrived")
+    assert warnings(ada) == warnings(bo) == ()
+
+
+def test_a_root_from_the_other_side_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes it cannot make us count epochs for ever, nor use up the numbers of our own roots."""
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    real = seals._as_record
+    for hostile in ({"base_epoch": (1 << 32) - 1}, {"generation": (1 << 32) - 1}, {"generation": 0}):
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                seals, "_as_record", lambda root, change=hostile: seals.msgspec.structs.replace(real(root), **change)
+            )
+            doctor.accept_old_copy(ada.home)
+            before = generations(bo, 1)
+            exchange(ada, bo, rounds=1)
+        assert generations(bo, 1) == before
+        assert len(warnings(bo)) == 1
+
+
+def test_a_bond_being_made_is_not_gone_on_with(tmp_path: Path) -> None:
+    from people import ada_and_bo
+
+    ada, bo = ada_and_bo(tmp_path)
+    bonds.accept(bo.home, bonds.invite(ada.home, "bo", "post"), "ada", "post")
+    for person in (bo, ada, bo, ada):
+        person.sync()
+    put_back(ada, copied(ada, tmp_path / "copy"))
+    assert "refuse it and invite bo anew" in warnings(ada)[0]
+
+
+def test_what_is_known_of_the_copy(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    copy = copied(ada, tmp_path / "copy")
+    day = ada.clock.now_ms() // 86_400_000
+    ada.clock.advance(days=30)
+    exchange(ada, bo)
+    put_back(ada, copy, accept=False)
+    ada.clock.advance(days=3)
+    ada.reopen()
+    doctor.accept_old_copy(ada.home)
+    assert copies.copied_day(ada.home) == day
+    assert copies.put_back_lately(ada.home)
+    ada.clock.advance(days=248)
+    assert not copies.put_back_lately(ada.home)
