@@ -11,10 +11,15 @@ Example:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from tiercel.crypto import hkdf, label
 from tiercel.limits import EPOCH_DAYS, EPOCHS_AHEAD, EPOCHS_KEPT_BEFORE, EPOCHS_SENDER_LEAD, KEY_BYTES
 from tiercel.wire import day_of
+
+_NEXT: Final = label("epoch-next")
+_TAG: Final = tuple(label("tag", bytes([direction])) for direction in (0, 1))
+_BOX: Final = tuple(label("parcel-key", bytes([direction])) for direction in (0, 1))
 
 
 @dataclass(frozen=True)
@@ -43,18 +48,14 @@ def evolve(root: bytes, steps: int = 1) -> bytes:
     if steps < 0:
         raise ValueError("a root never goes back")
     for _ in range(steps):
-        root = hkdf(root, b"", label("epoch-next"))
+        root = hkdf(root, b"", _NEXT)
     return root
 
 
 def epoch_keys(root_at_epoch: bytes, direction: int) -> ParcelKeys:
     """The keys of one epoch from the root of that epoch. Source: spec/parcel.md 2."""
-    d = direction_byte(direction)
-    return ParcelKeys(
-        direction,
-        tag_key=hkdf(root_at_epoch, b"", label("tag", d)),
-        box_key=hkdf(root_at_epoch, b"", label("parcel-key", d)),
-    )
+    (d,) = direction_byte(direction)
+    return ParcelKeys(direction, tag_key=hkdf(root_at_epoch, b"", _TAG[d]), box_key=hkdf(root_at_epoch, b"", _BOX[d]))
 
 
 def pairing_keys(road_secret: bytes, direction: int) -> ParcelKeys:

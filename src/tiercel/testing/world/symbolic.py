@@ -200,10 +200,15 @@ def same(left: bytes, right: bytes) -> bool:
 def hkdf(secret: bytes, salt: bytes, info: bytes, size: int = KEY_BYTES) -> bytes:
     """``size`` bytes that need all three."""
     counts["hkdf"] += 1
-    _alive(secret)
-    lengths = b"hkdf%d/%d/%d/" % (len(secret), len(salt), size)
-    made = hashlib.shake_128(b"".join((lengths, secret, salt, info))) if size > 32 else None
-    return made.digest(size) if made else hashlib.sha256(b"".join((lengths, secret, salt, info))).digest()[:size]
+    if _memory.dead_now:
+        _alive(secret)
+    return _derived(secret, salt, info, size)
+
+
+@lru_cache(maxsize=1 << 13)  # a visit derives the same keys as the visit before
+def _derived(secret: bytes, salt: bytes, info: bytes, size: int) -> bytes:
+    parts = b"".join((b"hkdf%d/%d/%d/" % (len(secret), len(salt), size), secret, salt, info))
+    return hashlib.sha256(parts).digest()[:size] if size <= 32 else hashlib.shake_128(parts).digest(size)
 
 
 def aead_seal(key: bytes, nonce: bytes, plain: bytes, aad: bytes = b"") -> bytes:
