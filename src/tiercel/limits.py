@@ -31,6 +31,7 @@ CLOCK_BACK_DAYS_MAX: Final = 1
 RETRANSMIT_DAYS_MAX: Final = 30
 SERVICE_LETTER_DAYS: Final = 7  # at most one service letter in so many days
 RECEIPT_DELAY_MS_MAX: Final = 3_600_000  # under --watch a receipt waits a random part of this
+RECEIPT_DELAY_HOURS_MAX: Final = 24  # a reader may let receipts of a bond wait a random part of so many hours at most
 DUPLICATE_RECEIPT_DAYS: Final = 1  # a duplicate repeats the receipt at most this often
 WANT_AGAIN_DAYS: Final = 7  # what an enclosure lacks is asked for again
 
@@ -108,4 +109,5 @@ ARGON2_PASSES_MAX: Final = 16
 ARGON2_LANES_MAX: Final = 16
 VAULT_BUSY_MS: Final = 10_000
 
+HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000

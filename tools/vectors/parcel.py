@@ -180,9 +180,11 @@ def full_note() -> Note:
 
 
 def notes(book: kit.Book) -> None:
-    for name, about, note in (("note-empty", "a sign of life", Note(day=20_000)), ("note-full", "all", full_note())):
+    crossed = Note(day=20_000, answers=(Answer(kit.random("letter id", 16), Reply.CROSSED),))
+    good = (("empty", "a sign of life", Note(day=20_000)), ("full", "all", full_note()), ("crossed", "both", crossed))
+    for name, about, note in good:
         data = encode_note(note)
-        book.add(f"parcel/{name}", "note", about, record=data, fields=msgspec.msgpack.decode(data))
+        book.add(f"parcel/note-{name}", "note", about, record=data, fields=msgspec.msgpack.decode(data))
     base, pack = msgspec.msgpack.decode(encode_note(full_note())), msgspec.msgpack.encode
 
     def put(at: int, value: Any) -> bytes:
@@ -199,7 +201,7 @@ def notes(book: kit.Book) -> None:
         "want-groups-1025": put(3, [[want[0], [[group, 1] for group in range(1025)]]]),
         "want-group-twice": put(3, [[want[0], [[7, 2], [0, 1], [7, 1]]]]), "have-short": put(4, [bytes(31)]),
         "expired-long": put(5, [bytes(9)]), "recall-text": put(6, ["0123456789abcdef"]),
-        "answer-2": put(7, [[bytes(16), 2]]), "haves-nil": put(4, None), "fields-7": pack(base[:7]),
+        "answer-3": put(7, [[bytes(16), 3]]), "haves-nil": put(4, None), "fields-7": pack(base[:7]),
         "fields-9": pack([*base, []]), "trailing": pack(base) + b"\0", "cut": pack(base)[:-1],
         "map": b"\x88" + pack(base)[1:],
         "array16": b"\xdc\0\x08" + pack(base)[1:], "gifts": pack([*base, [bytes(1256)]]), "not-array": b"\x01",

@@ -19,6 +19,13 @@ class Say:
 
 
 @dataclass(frozen=True)
+class Announce:
+    """A letter of theirs is newly here, whole with its enclosures: the report of the visit counts it."""
+
+    letter: int
+
+
+@dataclass(frozen=True)
 class RemoveFiles:
     """Enclosure files that nothing refers to any more, by their names in the vault's folder of enclosures."""
 
@@ -67,4 +74,4 @@ class TakeOff:
     names: tuple[str, ...]
 
 
-Effect = Say | RemoveFiles | Put | PutNotes | TakeOff
+Effect = Say | Announce | RemoveFiles | Put | PutNotes | TakeOff

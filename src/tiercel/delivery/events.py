@@ -10,13 +10,19 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from tiercel.parcel.note import Note
+from tiercel.ports import Profile
 
 # -- time --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Ticked:
-    """Time passed: what was due by now happens. Told once at each visit, between reading and writing the roads."""
+    """Time passed: what was due by now happens. Told once at each visit, between reading and writing the roads.
+
+    ``room_bytes``: how much more of enclosures this disk may take in for one bond.
+    """
+
+    room_bytes: int
 
 
 @dataclass(frozen=True)
@@ -28,38 +34,71 @@ class VisitEnded:
 
 
 @dataclass(frozen=True)
+class ParcelsGone:
+    """The listing of a road holds these parcels of ours no more; told before anything on it is read.
+
+    Only where the listing shows what we put (``Road.shows_own``), and only of parcels that were put.
+    """
+
+    road: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class RoadSeen:
     """A road was looked at and can be written; told once for each road and visit, after :class:`Ticked` and sealing.
 
-    Answered by :class:`~tiercel.delivery.effects.TakeOff` of what is over, ``PutNotes`` and ``Put`` of what is due, in
-    the order in which they are to be carried out: notes, then urgent letters, letters, enclosures.
+    Answered by :class:`~tiercel.delivery.effects.TakeOff` of what is over and ``PutNotes`` of what is to be said.
 
     Attributes:
         road: The carrier's id.
         visit: Number of this visit.
-        present: Names of ours that the listing held; None where the listing shows only what others put
-            (``Road.shows_own`` is false): then nothing is known to lie there, and only promises and time tell.
         delay_ms: The road's declared worst delay, one way.
         talks_back: Whether the other side can ask again over any road of this kind.
-        profiles: (name, size in bytes) from small to large.
+        shows_own: Whether the listing shows what we put; where it does not, only promises and time tell.
+        profiles: The sizes of its parcels, from small to large.
     """
 
     road: int
     visit: int
-    present: Set[str] | None
     delay_ms: int
     talks_back: bool
-    profiles: tuple[tuple[str, int], ...]
+    shows_own: bool
+    profiles: tuple[Profile, ...]
+
+    @property
+    def by_time(self) -> bool:
+        """Whether only time tells that something was lost on the way."""
+        return self.talks_back and not self.shows_own
+
+
+@dataclass(frozen=True)
+class RoadReady:
+    """A road has room for what is due of one kind: ``Put`` answers it, urgent letters first.
+
+    Letters are asked for on every road before enclosures on any, and once more whenever some parcels of an enclosure
+    were put. Enclosures come a few at a time; the event is told again until nothing answers it.
+
+    Attributes:
+        seen: The road as it was seen at this visit.
+        kind: ``Kind.LETTER`` or ``Kind.ENCLOSURE`` of the parcel format.
+        unfit: Bundles that could not be put there at this visit: they are not tried again before the next.
+    """
+
+    seen: RoadSeen
+    kind: int
+    unfit: Set[bytes] = frozenset()
 
 
 @dataclass(frozen=True)
 class ParcelsPut:
     """Parcels are durably on a road: (name, until when it promised to hold it, or None). Marks them as put.
 
-    When every parcel of every bundle of a letter was put on that road, the letter is handed over to it.
+    Answered by ``Put`` of what follows of a large bundle. When every parcel of every bundle of a letter was put on
+    that road, the letter is handed over to it.
     """
 
-    road: int
+    seen: RoadSeen
     parcels: tuple[tuple[str, int | None], ...]
 
 
@@ -73,10 +112,15 @@ class ParcelsTakenOff:
 
 @dataclass(frozen=True)
 class BundleUnfit:
-    """A bundle could not be put on a road: what was put of it passes for nothing, and a later visit begins anew."""
+    """A bundle could not be put on a road: what was put of it passes for nothing, and a later visit begins anew.
+
+    ``whole``: all that lies there of it, else only the pass that was begun: where its source is lost, an earlier pass
+    that lies there is all that is left of it.
+    """
 
     road: int
     bundle: bytes
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -104,11 +148,11 @@ class NoteCame:
     """A note was read. It holds only receipts whose proof verified.
 
     ``superseded``: it came under an older generation, whose keys somebody may have copied: only receipts count.
-    A want in it is answered by planning parcels on that road; they are put when the road is seen next.
+    A want in it is answered by planning parcels on the road ``seen``, where it came; they are put when that is ready.
     """
 
     bond: int
-    road: int
+    seen: RoadSeen
     note: Note
     superseded: bool
 
@@ -216,6 +260,13 @@ class RecallAsked:
 
 
 @dataclass(frozen=True)
+class CopyAnnounced:
+    """A letter says that the other side's vault was put back from an older copy: what it said since is forgotten."""
+
+    bond: int
+
+
+@dataclass(frozen=True)
 class BondEnded:
     """A bond is over, by us or by them: our letters under way are held for a person to decide."""
 
@@ -223,7 +274,9 @@ class BondEnded:
 
 
 Event = (
-    Ticked | VisitEnded | RoadSeen | ParcelsPut | ParcelsTakenOff | BundleUnfit | NotesPut | ParcelHeard | NoteCame
-    | ReplyCame | LetterCame | LetterCameAgain | LetterRefused | EnclosureCame | EnclosureCameAgain | KeyWasGone
-    | SymbolsLacked | LetterReadHere | LetterSent | LetterSealed | RecallAsked | BondEnded
+    Ticked | VisitEnded
+    | ParcelsGone | RoadSeen | RoadReady | ParcelsPut | ParcelsTakenOff | BundleUnfit | NotesPut
+    | ParcelHeard | NoteCame | ReplyCame | CopyAnnounced
+    | LetterCame | LetterCameAgain | LetterRefused | LetterReadHere | EnclosureCame | EnclosureCameAgain | KeyWasGone
+    | SymbolsLacked | LetterSent | LetterSealed | RecallAsked | BondEnded
 )  # fmt: skip

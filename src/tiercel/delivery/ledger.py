@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from tiercel.delivery.road_ledger import Roads
 from tiercel.delivery.rows import (
+    Awaited,
     BondAt,
+    InBundle,
     InLetter,
+    NoteDue,
     OutBundle,
     OutLetter,
+    Restored,
+    Root,
 )
 
 
@@ -22,6 +28,10 @@ class Letters(Protocol):
 
     def bond(self, bond: int) -> BondAt:
         """A bond that is known to be there."""
+        ...
+
+    def bonds(self) -> Sequence[BondAt]:
+        """Every bond, oldest first."""
         ...
 
     def out_letter(self, seq: int) -> OutLetter | None:
@@ -40,6 +50,14 @@ class Letters(Protocol):
         """A letter of theirs as the bond names it."""
         ...
 
+    def letters_naming(self, bond: int, bundle: bytes) -> Sequence[InLetter]:
+        """Letters of theirs in which a bundle is enclosed."""
+        ...
+
+    def enclosures_whole(self, seq: int) -> bool:
+        """Whether all enclosures of a letter of theirs are here; true of one that has none."""
+        ...
+
     def change_letter(self, seq: int, **values: object) -> None:
         """Change columns of a letter."""
         ...
@@ -48,9 +66,57 @@ class Letters(Protocol):
         """Add a step to a letter's way."""
         ...
 
+    def add_tombstone(self, bond: int, letter_id: bytes, state: str) -> InLetter:
+        """A letter of theirs that never came and is never shown."""
+        ...
+
+    def burn(self, seq: int) -> tuple[str, ...]:
+        """Delete a letter's text and enclosures but keep its id; give back the files that nothing refers to now."""
+        ...
+
+    def restored(self) -> Restored | None:
+        """When this vault was last put back from an older copy, if ever."""
+        ...
+
+
+class Due(Protocol):
+    """What happens by time alone: the first of it, by an index."""
+
+    def past_deadline(self, today: int) -> Sequence[OutLetter]:
+        """Letters of ours under way whose deadline is before a day."""
+        ...
+
+    def next_deadline_day(self) -> int | None:
+        """The first deadline of a letter of ours under way."""
+        ...
+
+    def recalls_due(self, before_ms: int, after_ms: int, most: int) -> Sequence[OutLetter]:
+        """Letters of ours with an open recall, asked not after ``before_ms`` or after ``after_ms``."""
+        ...
+
+    def next_recall(self, after_ms: int) -> int | None:
+        """When the first open recall was asked, of those asked not after ``after_ms``."""
+        ...
+
+    def given_back(self, bond: int) -> Sequence[OutLetter]:
+        """Letters of ours that were returned or crossed."""
+        ...
+
+    def under_way(self, bond: int) -> Sequence[OutLetter]:
+        """All letters of ours under way: only for what changes every one of them."""
+        ...
+
+    def empty_quarantine(self, before_ms: int) -> None:
+        """Forget what was set aside before an instant, unless its bytes are kept for a later version."""
+        ...
+
+    def drop_unclaimed(self, before_ms: int) -> Sequence[str]:
+        """Forget bundles of theirs gathered since before an instant that no letter names; give back their files."""
+        ...
+
 
 class Bundles(Protocol):
-    """Sealed things under way."""
+    """Sealed things under way, and what comes of theirs."""
 
     def out_bundle(self, bundle: bytes) -> OutBundle | None:
         """A bundle under way."""
@@ -58,6 +124,10 @@ class Bundles(Protocol):
 
     def bundles_of(self, letter: int) -> Sequence[OutBundle]:
         """The bundles of a letter."""
+        ...
+
+    def sealed_to(self, bond: int, pid: bytes) -> Sequence[OutLetter]:
+        """Letters under way that are sealed to a prekey of theirs."""
         ...
 
     def change_bundle(self, bundle: bytes, **values: object) -> None:
@@ -68,11 +138,39 @@ class Bundles(Protocol):
         """Stop sending a letter, or only its bundles of one kind; its parcels come off the roads at the next visit."""
         ...
 
+    def in_bundle(self, bond: int, bundle: bytes) -> InBundle | None:
+        """What is known of a bundle of theirs."""
+        ...
+
+    def change_in_bundle(self, bond: int, bundle: bytes, **values: object) -> None:
+        """Change columns of a bundle of theirs."""
+        ...
+
+    def awaited(self, before_ms: int, now_ms: int, most: int) -> Sequence[Awaited]:
+        """Enclosures that letters wait for, asked for not after ``before_ms`` or after now, the longest first."""
+        ...
+
+    def next_awaited(self) -> int | None:
+        """When the enclosure was asked for that was not asked for the longest."""
+        ...
+
+    def asked_for(self, item: Awaited, now_ms: int | None) -> None:
+        """An awaited enclosure was asked for now; None: it is given up."""
+        ...
+
+    def lacking(self, bundle: InBundle, most: int) -> Sequence[tuple[int, int]]:
+        """What a bundle that is being gathered still lacks: (group, how many symbols), the first ``most`` groups."""
+        ...
+
+    def coming_bytes(self, bond: int) -> int:
+        """Bytes of enclosures of a bond that began to come and are not here."""
+        ...
+
 
 class Notes(Protocol):
     """What is to be said, on every road of a bond."""
 
-    def say(self, bond: int, what: str, subject: bytes, detail: bytes, visit: int, due_at: int) -> None:
+    def say(self, bond: int, what: str, subject: bytes, detail: bytes = b"", visit: int = -1, due_at: int = 0) -> None:
         """Say something on every road of a bond, on a visit later than ``visit`` and not before ``due_at``."""
         ...
 
@@ -80,6 +178,54 @@ class Notes(Protocol):
         """This need not be said any more."""
         ...
 
+    def notes_due(self, road: int, visit: int, now_ms: int, most_ms: int) -> Sequence[NoteDue]:
+        """What may be said on a road at a visit, oldest first: due by now, or only after ``most_ms``."""
+        ...
 
-class Ledger(Letters, Bundles, Notes, Protocol):
+    def next_note(self, bond: int | None, after_ms: int, most_ms: int) -> int | None:
+        """When the next of what waits is due, after an instant and not after another; of one bond or of all."""
+        ...
+
+    def said(self, ids: Sequence[int]) -> None:
+        """These were put on their road."""
+        ...
+
+
+class Keys(Protocol):
+    """Parcel roots and prekeys."""
+
+    def roots(self, bond: int) -> Sequence[Root]:
+        """The roots of both directions."""
+        ...
+
+    def heard_epoch(self, bond: int, epoch: int) -> None:
+        """Remember the newest epoch heard from the other side."""
+        ...
+
+    def take_generation(self, bond: int, direction: int, generation: int, now_ms: int) -> None:
+        """Make a generation current and every older one superseded."""
+        ...
+
+    def advance_root(self, root: Root, epoch: int, secret: bytes) -> None:
+        """Replace a root by its successor; the epochs between are gone."""
+        ...
+
+    def drop_old_roots(self, bond: int, superseded_before_ms: int) -> None:
+        """Delete generations superseded before an instant."""
+        ...
+
+    def expire_prekeys(self, bond: int, one_time_before_day: int, superseded_before_ms: int) -> None:
+        """Delete our prekeys past their keeping, leaving tombstones."""
+        ...
+
+    def gifts_held(self, bond: int, letter_id: bytes, now_ms: int) -> None:
+        """A letter of ours was opened: the gifts in it are held by the other side."""
+        ...
+
+    def let_go(self, bond: int, pid: bytes, now_ms: int) -> bool:
+        """The other side says that a key of its own is gone: say whether there is another to seal with."""
+        ...
+
+
+class Ledger(Letters, Due, Bundles, Roads, Notes, Keys, Protocol):
     """All of it."""

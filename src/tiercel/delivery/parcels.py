@@ -1,78 +1,55 @@
-"""Our parcels on one road: which come off it, when a bundle is put there anew, when a letter is handed over.
+"""When a bundle is put on a road anew, and how long a word about it takes.
 
 Example:
-    >>> lost = OnRoad(bundle=b"hash", at_ms=0, put=True, here=False)
-    >>> pass_due([lost], delay_ms=0, now_ms=0, clock_doubtful=False)
-    True
+    >>> from tiercel.limits import DAY_MS
+    >>> wait_ms(put_ms=0, round_trip_ms=DAY_MS, tries=1, until_ms=None) // DAY_MS
+    4
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
 
-from tiercel.delivery.schedule import passed, retransmit_after_ms, stale_on_folder
+from tiercel.delivery.schedule import promise_kept_ms, retransmit_after_ms
+from tiercel.limits import DAY_MS, RECEIPT_DELAY_MS_MAX
 
 HANDED_OVER, HANDED_OVER_AGAIN = "handed over", "handed over again"
+ROUND_TRIPS_SEEN = 8
+"""Newest receipts of a bond by which a road's usual round trip is judged: enough to hold one slow one."""
 
 
-@dataclass(frozen=True)
-class OnRoad:
-    """A parcel of ours as it stands at a visit.
+def usual_round_trip_ms(delay_ms: int, by_time: bool, seen_ms: Sequence[int]) -> int:
+    """How long a word about what was put on a road usually takes to come back.
 
-    ``bundle`` is the hash of what it carries a part of, None for a note. ``at_ms`` is when it was planned, ``put``
-    whether the road took it, ``here`` whether the road lists it now.
-    """
-
-    bundle: bytes | None
-    at_ms: int
-    put: bool
-    here: bool
-
-
-def comes_off(parcel: OnRoad, live: Container[bytes], now_ms: int, clock_doubtful: bool) -> bool:
-    """Whether a parcel is taken off and forgotten: its bundle is over, its note was fetched, or it lay too long.
+    Where our parcels show, what is lost is seen, and only what was damaged there needs time: the declared delay, both
+    ways, at least an hour, for so long a receipt may wait. So it is on paper: nobody prints again for a late answer.
+    Else time is the only sign of a loss: the longest that the newest receipts of the bond took, at least a day, at most
+    the declared delay both ways and a day.
 
     Args:
-        parcel: One of ours.
-        live: The hashes of what is still sent.
-        now_ms: UTC milliseconds since 1970.
-        clock_doubtful: Then nothing comes off by time.
-
-    Source: spec/delivery.md 6.
-    """
-    if parcel.bundle is None and not parcel.here:
-        return True
-    if parcel.bundle is not None and parcel.bundle not in live:
-        return True
-    return stale_on_folder(parcel.at_ms, now_ms) and not clock_doubtful
-
-
-def pass_due(parcels: Sequence[OnRoad], delay_ms: int, now_ms: int, clock_doubtful: bool) -> bool:
-    """Whether a whole pass over a bundle is put on a road.
-
-    It is when no parcel of it lies there or waits to be put; and when all that lie there have lain without a word for
-    longer than a word can take: of a parcel whose first bytes were damaged nobody can say that it is missing. Each
-    pass that lies there doubles the wait.
-
-    Args:
-        parcels: Ours of one bundle that is still sent.
         delay_ms: The declared worst delay of the road, one way.
-        now_ms: UTC milliseconds since 1970.
-        clock_doubtful: Then nothing is put again by time.
+        by_time: Whether only time tells of a loss there: it talks back, and its listing does not show what we put.
+        seen_ms: How long the newest letters of the bond took until their receipts came.
 
     Source: spec/delivery.md 6.
     """
-    lying = [parcel for parcel in parcels if parcel.here or not parcel.put]
-    if lying and clock_doubtful:
-        return False
-    wait_ms = retransmit_after_ms(2 * delay_ms, len({parcel.at_ms for parcel in lying}) - 1)
-    return all(parcel.put and passed(parcel.at_ms, now_ms, wait_ms) for parcel in lying)
+    declared = max(2 * delay_ms, RECEIPT_DELAY_MS_MAX)
+    if not by_time:
+        return declared
+    return min(declared + DAY_MS, max(DAY_MS, *seen_ms)) if seen_ms else declared + DAY_MS
 
 
-def handed_over(bundles: Collection[Collection[bool]]) -> bool:
-    """Whether a letter is handed over, told for each bundle and each of its parcels whether the road took it."""
-    return bool(bundles) and all(parcels and all(parcels) for parcels in bundles)
+def wait_ms(put_ms: int, round_trip_ms: int, tries: int, until_ms: int | None) -> int:
+    """How long after its last parcel a bundle waits for a word before another pass: the sooner of time and promise.
+
+    Args:
+        put_ms: When the last parcel was planned.
+        round_trip_ms: The usual round trip of the road.
+        tries: Passes after the first.
+        until_ms: The earliest promise to hold a parcel of it, if there is one.
+    """
+    wait = retransmit_after_ms(round_trip_ms, tries)
+    return wait if until_ms is None else min(wait, promise_kept_ms(until_ms - put_ms, tries))
 
 
 def handing_over(said: Container[str]) -> str:

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 LETTER, SERVICE, OPENING, END = 0, 1, 2, 3
 """Kinds of letters: one that people read, one that only brings keys, the first of a bond, the last."""
 
+RECEIPT, WANT, HAVE, EXPIRED, RECALL, ANSWER = "receipt", "want", "have", "expired", "recall", "answer"
+"""What a note may say."""
+
 
 @dataclass(frozen=True)
 class OutLetter:
@@ -63,6 +66,7 @@ class BondAt:
     receipts: int
     receipt_delay_h: int
     doubted_at: int | None
+    their_reads: int
 
     @property
     def their_direction(self) -> int:
@@ -119,6 +123,72 @@ class Sending:
     bond: int
     passes: int
     due_at: int
+
+
+@dataclass(frozen=True)
+class InBundle:
+    """A bundle of theirs: ``had_at`` is when its being here was last said, or, while it is gathered, last asked for."""
+
+    hash: bytes
+    bond: int
+    kind: int
+    length: int
+    standing: str
+    first_at: int
+    had_at: int | None
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """An enclosure that a letter of theirs waits for, ``length`` bytes when sealed; the letter came at ``came_at``."""
+
+    letter: int
+    n: int
+    bond: int
+    bundle: bytes
+    length: int
+    deadline_day: int | None
+    came_at: int
+
+
+@dataclass(frozen=True)
+class Restored:
+    """This vault was put back from an older copy at ``at_ms``; letters up to row ``seq`` were in that copy."""
+
+    at_ms: int
+    seq: int
+
+
+@dataclass(frozen=True)
+class DueBundle:
+    """A bundle to be looked at on a road: of which letter, how large, how often planned, and since when it waits.
+
+    ``after_days``: how long its letter waits before this road is used; ``accepted_at`` when that began.
+    """
+
+    bundle: bytes
+    bond: int
+    letter: int
+    kind: int
+    length: int
+    made_day: int | None
+    next_index: int
+    passes: int
+    accepted_at: int | None
+    after_days: int
+
+
+@dataclass(frozen=True)
+class Lying:
+    """What of a bundle was planned on a road and is not known to be gone.
+
+    ``waiting`` parcels are not put yet; ``newest_at`` is when the last was planned, ``until`` the earliest promise.
+    """
+
+    parcels: int
+    waiting: int
+    newest_at: int
+    until: int | None
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,16 @@ def retransmit_after_ms(round_trip_ms: int, tries: int) -> int:
     return int(min(2 * round_trip_ms * 2 ** max(0, min(tries, 32)), RETRANSMIT_DAYS_MAX * DAY_MS))
 
 
+def opens_at(accepted_ms: int | None, after_days: int) -> int:
+    """When a road of a bond is first used for a letter; 0 at once."""
+    return (accepted_ms or 0) + after_days * DAY_MS if after_days else 0
+
+
+def promise_kept_ms(promised_ms: int, tries: int) -> int:
+    """How long to wait where a road promised to hold what was put: so long, and never less than a day * 2^tries."""
+    return int(max(promised_ms, DAY_MS * 2 ** max(0, min(tries, 32))))
+
+
 def clock_in_doubt(last_run_ms: int, now_ms: int) -> bool:
     """Whether the clock moved so far between two runs that nothing may expire or be deleted on its word."""
     moved = now_ms - last_run_ms

@@ -41,6 +41,7 @@ class Event(Enum):
     REPLY_CAME = "a letter answering it came"
     RETURNED = "the other side's word: never shown and never will be"
     RECALLED = "the writer took it back before it left"
+    CROSSED = "the other side's word: one copy of its vault returned it, another showed it"
     DEADLINE_PASSED = "our own deadline passed, unconfirmed"
     BOND_ENDED = "the bond ended before it was confirmed"
     DOUBTED = "the other side's vault was put back from a copy: by whom, a person must say"
@@ -53,6 +54,7 @@ UNDER_WAY = frozenset({S.ACCEPTED, S.SEALED, S.HANDED_OVER})
 """States in which the writer's copy is still sent; the text stays until one of the ends."""
 
 _LATE = {E.RECEIPT_ARRIVED: S.ARRIVED, E.RECEIPT_READ: S.READ, E.REPLY_CAME: S.ANSWERED, E.RETURNED: S.RETURNED}
+_LATE |= {E.CROSSED: S.CROSSED}
 _ON_THE_WAY = _LATE | {E.DEADLINE_PASSED: S.EXPIRED, E.BOND_ENDED: S.HELD, E.DOUBTED: S.HELD}
 
 TRANSITIONS: dict[State, dict[Event, State]] = {
@@ -65,19 +67,26 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
     S.HANDED_OVER: _ON_THE_WAY | {E.SEALED: S.HANDED_OVER, E.PUT: S.HANDED_OVER},
     S.ARRIVED: {
         E.RECEIPT_ARRIVED: S.ARRIVED, E.RECEIPT_READ: S.READ, E.REPLY_CAME: S.ANSWERED, E.RETURNED: S.RETURNED,
+        E.CROSSED: S.CROSSED,
     },
-    S.READ: {E.RECEIPT_ARRIVED: S.READ, E.RECEIPT_READ: S.READ, E.REPLY_CAME: S.ANSWERED, E.RETURNED: S.CROSSED},
+    S.READ: {
+        E.RECEIPT_ARRIVED: S.READ, E.RECEIPT_READ: S.READ, E.REPLY_CAME: S.ANSWERED, E.RETURNED: S.CROSSED,
+        E.CROSSED: S.CROSSED,
+    },
     S.ANSWERED: {
         E.RECEIPT_ARRIVED: S.ANSWERED, E.RECEIPT_READ: S.ANSWERED, E.REPLY_CAME: S.ANSWERED, E.RETURNED: S.CROSSED,
+        E.CROSSED: S.CROSSED,
     },
     S.RETURNED: {
         E.RETURNED: S.RETURNED, E.RECEIPT_ARRIVED: S.RETURNED, E.RECEIPT_READ: S.CROSSED, E.REPLY_CAME: S.CROSSED,
+        E.CROSSED: S.CROSSED,
     },
     S.EXPIRED: _LATE,
     S.HELD: _LATE | {E.SENT: S.ACCEPTED, E.CONFIRMED: S.ACCEPTED, E.RECALLED: S.RECALLED},
     S.RECALLED: {},
     S.CROSSED: {
         E.RECEIPT_ARRIVED: S.CROSSED, E.RECEIPT_READ: S.CROSSED, E.REPLY_CAME: S.CROSSED, E.RETURNED: S.CROSSED,
+        E.CROSSED: S.CROSSED,
     },
 }  # fmt: skip
 

@@ -45,10 +45,11 @@ class ReceiptKind(IntEnum):
 
 
 class Reply(IntEnum):
-    """What became of a recalled letter."""
+    """What became of a recalled letter. CROSSED: one copy of the reader's vault returned it, another showed it."""
 
     RETURNED = 0
     KEPT = 1
+    CROSSED = 2
 
 
 class Receipt(Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
@@ -67,7 +68,10 @@ class Want(Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
 
 
 class Answer(Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
-    """The answer to a recall. KEPT says nothing about reading."""
+    """The answer to a recall, and what a writer says of a letter of its own: that it went back, or crossed.
+
+    KEPT says nothing about reading.
+    """
 
     letter_id: Id
     answer: Reply

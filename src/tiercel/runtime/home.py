@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tiercel.delivery.schedule import clock_in_doubt
 from tiercel.errors import NameUnknown
+from tiercel.limits import HOUR_MS
 from tiercel.ports import Carrier, Clock, Entropy
 from tiercel.vault import bonds, letters, roads, settings
 from tiercel.vault.keys import DEFAULT_KDF, KdfParameters
@@ -22,10 +23,11 @@ from .clock import SystemClock, SystemEntropy
 from .names import same_name
 
 if TYPE_CHECKING:
+    from tiercel.delivery.generations import KeyRing
+
     from .office import Office
 
 Opener = Callable[[CarrierRow], Carrier]
-_HOUR_MS = 3_600_000
 
 
 def _open_carrier(row: CarrierRow) -> Carrier:
@@ -53,6 +55,13 @@ class Home:
         self.visit = -1  # number of the present visit to the roads, or of the last one of this run
         self.doomed: set[str] = set()  # enclosure files to remove once the change that let go of them is durable
         self.watch_clock()
+
+    @cached_property
+    def keys(self) -> KeyRing:
+        """Parcel keys derived before."""
+        from tiercel.delivery.generations import KeyRing
+
+        return KeyRing()
 
     @cached_property
     def office(self) -> Office:
@@ -86,7 +95,7 @@ class Home:
         now = self.clock.now_ms()
         last = settings.get_int(self.vault, "last_run_ms", -1)
         doubtful = last >= 0 and clock_in_doubt(last, now)
-        if doubtful or last < 0 or not 0 <= now - last < _HOUR_MS:
+        if doubtful or last < 0 or not 0 <= now - last < HOUR_MS:
             with self.vault.transaction():
                 if self.vault.rolled_back and settings.get_int(self.vault, "copied_at", -1) < 0:
                     settings.put(self.vault, "copied_at", last)  # when this older copy was last used

@@ -1,56 +1,31 @@
-"""What happens by time: deadlines, keys that die, files nobody refers to. In doubt about the clock, nothing does."""
+"""What a visit does by time: the engine is told that time passed, and what it ended is made true on disk."""
 
 from __future__ import annotations
 
-from tiercel.delivery.schedule import ask_recall_again
-from tiercel.delivery.states import Event
-from tiercel.limits import (
-    DAY_MS,
-    EPOCH_DAYS,
-    GENERATION_KEPT_DAYS,
-    PREKEY_KEPT_DAYS,
-    QUARANTINE_DAYS,
-    UNCLAIMED_KEPT_DAYS,
-)
-from tiercel.vault import bonds, bundles, files, letters, notes, prekeys
+import shutil
+
+from tiercel.delivery.events import Ticked, VisitEnded
+from tiercel.limits import DAY_MS, SPOOL_FREE_PARTS
+from tiercel.vault import bonds, files, letters
 from tiercel.vault.bonds import Bond
 
 from . import bonds as people
-from . import keyring, way
 from .home import Home
 
 
-def expire(home: Home) -> None:
-    """Deadlines that passed unconfirmed: the letter is no longer sent, and says so."""
-    if home.clock_doubtful:
-        return
-    today = home.clock.now_ms() // DAY_MS
-    for bond in bonds.all_bonds(home.vault):
-        for letter in way.open_letters(home, bond.id):
-            if letter.deadline_day is not None and letter.deadline_day < today:
-                with home.vault.transaction():
-                    way.happened(home, letter, Event.DEADLINE_PASSED, "expired: its deadline passed, unconfirmed")
-                    way.stop_sending(home, letter)
-
-
-def repeat_recalls(home: Home) -> None:
-    """Ask an unanswered recall again, at most daily."""
-    now = home.clock.now_ms()
-    for letter in letters.letters_where(home.vault, "direction = 'out' AND recall_at IS NOT NULL"):
-        if letter.recall_at is not None and ask_recall_again(letter.recall_at, now):
-            with home.vault.transaction():
-                letters.change_letter(home.vault, letter.seq, recall_at=now)
-                notes.say(home.vault, letter.bond, notes.RECALL, letter.id)
+def tick(home: Home) -> None:
+    """Deadlines, recalls asked again, enclosures asked for again: what is due by now."""
+    free = shutil.disk_usage(home.vault.enclosures).free
+    home.office.step(Ticked(free // SPOOL_FREE_PARTS))
 
 
 def after_sync(home: Home) -> None:
     """Delete what time has ended, and make the deletion true on disk."""
     _burn(home)
     people.forget_ended(home)
+    home.office.step(VisitEnded())
     if not home.clock_doubtful:
-        _delete_by_time(home)
-        day_ago = home.clock.now_ms() - DAY_MS
-        files.sweep(home.vault.enclosures, letters.enclosure_files(home.vault), day_ago)
+        files.sweep(home.vault.enclosures, letters.enclosure_files(home.vault), home.clock.now_ms() - DAY_MS)
     home.remove_doomed()
     home.vault.forget()
     home.vault.mark()
@@ -72,18 +47,3 @@ def _read_before(home: Home, bond: Bond, now: int) -> int | None:
     if days is None or (days and home.clock_doubtful):
         return None
     return now - days * DAY_MS
-
-
-def _delete_by_time(home: Home) -> None:
-    """Deletion needs the clock and what was heard to agree: the earlier of the two is believed (A47)."""
-    now = home.clock.now_ms()
-    with home.vault.transaction():
-        for bond in bonds.all_bonds(home.vault):
-            keyring.forget_epochs(home.vault, bond, now)
-            agreed = min(now, (bond.newest_heard + 1) * EPOCH_DAYS * DAY_MS)
-            prekeys.expire_ours(
-                home.vault, bond.id, agreed // DAY_MS - PREKEY_KEPT_DAYS, agreed - PREKEY_KEPT_DAYS * DAY_MS
-            )
-            bonds.drop_old_roots(home.vault, bond.id, agreed - GENERATION_KEPT_DAYS * DAY_MS)
-        bundles.empty_quarantine(home.vault, now - QUARANTINE_DAYS * DAY_MS)
-        home.doomed.update(bundles.drop_unclaimed(home.vault, now - UNCLAIMED_KEPT_DAYS * DAY_MS))

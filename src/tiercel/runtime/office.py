@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tiercel.delivery.effects import Effect, RemoveFiles, Say
+from tiercel.delivery.effects import Announce, Effect, RemoveFiles, Say
 from tiercel.delivery.engine import Engine
 from tiercel.delivery.events import Event
-from tiercel.delivery.step import Moment
+from tiercel.delivery.step import Moment, Step
+from tiercel.vault import roads
 
 from .ledger import VaultLedger
 
@@ -28,8 +29,9 @@ class Office:
     def __init__(self, home: Home) -> None:
         """Over the vault of a home."""
         self.home = home
-        self.engine = Engine(VaultLedger(home.vault), home.entropy)
-        self._begun: list[Effect] = []
+        self.ledger = VaultLedger(home.vault, self._slowest_ms)
+        self.engine = Engine(self.ledger, home.entropy)
+        self._begun: list[Effect] | None = None  # of the transaction that is open
         self._said: list[str] = []
 
     def moment(self) -> Moment:
@@ -54,17 +56,36 @@ class Office:
         Raises:
             VaultBusy, DiskFull, VaultError: As :meth:`tiercel.vault.store.Vault.transaction`; no effect is carried out.
         """
-        self._begun = []
-        left: list[Effect] = []
-        with self.home.vault.transaction():
-            yield left
-        begun, self._begun = self._begun, []
+        left, begun = list[Effect](), list[Effect]()
+        try:
+            with self.home.vault.transaction():
+                self._begun = begun
+                yield left
+        finally:
+            self._begun = None
         left += [effect for effect in begun if not self._carried_out(effect)]
         self.home.remove_doomed()
 
-    def tell(self, event: Event) -> None:
-        """One event inside :meth:`transaction`."""
-        self._begun += self.engine.step(event, self.moment())
+    def tell(self, event: Event) -> list[Effect]:
+        """One event inside :meth:`transaction`; give back what follows from it, which is carried out after the commit.
+
+        Raises:
+            RuntimeError: No transaction of this office is open.
+        """
+        if self._begun is None:
+            raise RuntimeError("an event outside a transaction of the office")
+        effects = self.engine.step(event, self.moment())
+        self._begun += effects
+        return effects
+
+    def at_work(self) -> Step:
+        """A step of the caller's own transaction, for what is no event of the engine: what it asks for is dropped."""
+        return Step(self.ledger, self.home.entropy, self.moment())
+
+    def wake_at(self) -> int | None:
+        """The next instant at which a visit has something to do that no road brings; UTC milliseconds, or None."""
+        with self.home.vault.reading():
+            return self.engine.wake_at(self.moment())
 
     def sentences(self) -> list[str]:
         """What was to be said to the person since the last call."""
@@ -77,5 +98,10 @@ class Office:
         elif isinstance(effect, RemoveFiles):
             self.home.doomed.update(effect.files)
         else:
-            return False
+            return isinstance(effect, Announce)  # counted by whoever told the event
         return True
+
+    def _slowest_ms(self, bond: int) -> int:
+        """The declared worst delay among the roads of a bond: a seal must outlive it."""
+        rows = roads.carriers_of(self.home.vault, bond)
+        return max((self.home.open_carrier(row).road.delay_ms for row in rows), default=0)

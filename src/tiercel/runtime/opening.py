@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from tiercel import __version__
 from tiercel.crypto import WRONG_TAG
+from tiercel.delivery.events import KeyWasGone
 from tiercel.delivery.schedule import repeat_receipt
 from tiercel.errors import (
     Damaged,
@@ -29,7 +30,7 @@ from tiercel.limits import DAY_MS, PID_BYTES, ROOTS_OFFERED_MAX
 from tiercel.sealing.envelope import BondKeys, Sealed, open_letter, split_bundle
 from tiercel.sealing.prekeys import Prekey, accept_gifts, surplus
 from tiercel.sealing.verdict import verdict_for
-from tiercel.vault import bonds, bundles, letters, notes, prekeys, settings
+from tiercel.vault import bonds, bundles, letters, prekeys, settings
 from tiercel.vault.bonds import Bond, Root
 from tiercel.vault.prekeys import LAST_RESORT, ONE_TIME, PAIRING, OurPrekey, TheirPrekey
 
@@ -53,15 +54,14 @@ class Opened(NamedTuple):
 _SILENT = Opened(None, False)
 
 
-def open_bundle(home: Home, bond: Bond, bundle_hash: bytes, bundle: bytes, visit: int) -> Opened:
+def open_bundle(home: Home, bond: Bond, bundle_hash: bytes, bundle: bytes) -> Opened:
     """Open a letter bundle and store what is in it.
 
     Args:
-        home: With the transaction of the caller open.
+        home: With a transaction of the office open.
         bond: Under whose parcel keys it came.
         bundle_hash: Its verified hash.
         bundle: The whole bundle.
-        visit: Number of this visit; a receipt leaves with a later one.
     """
     try:
         sealed = split_bundle(bundle)
@@ -85,10 +85,10 @@ def open_bundle(home: Home, bond: Bond, bundle_hash: bytes, bundle: bytes, visit
     prekeys.spend_ours(home.vault, ours, record.letter_id)
     bundles.change_in(home.vault, bond.id, bundle_hash, letter=record.letter_id)
     _take_extras(home, bond, ours, sealed, record)
-    return Opened(None, arriving.take(home, bond, record, visit, sealed.incarnation))
+    return Opened(None, arriving.take(home, bond, record, sealed.incarnation))
 
 
-def try_again(home: Home, visit: int) -> list[Opened]:
+def try_again(home: Home) -> list[Opened]:
     """After an upgrade: open what was kept because this version's predecessor could not read it."""
     if settings.get_text(home.vault, "tried_with") == __version__:
         return []
@@ -98,9 +98,9 @@ def try_again(home: Home, visit: int) -> list[Opened]:
         if bond.auth_root is None:
             continue
         try:
-            with home.vault.transaction():
+            with home.office.transaction():
                 bundles.leave_quarantine(home.vault, bond_id, bundle_hash)
-                found.append(open_bundle(home, bond, bundle_hash, bundle, visit))
+                found.append(open_bundle(home, bond, bundle_hash, bundle))
         except (MalformedError, SealError, *POISON):
             continue  # it stays where it was
     with home.vault.transaction():
@@ -114,7 +114,7 @@ def _ask_to_seal_again(home: Home, bond: Bond, bundle_hash: bytes, pid: bytes, v
     bundles.forget_in(home.vault, bond.id, bundle_hash)
     if not repeat_receipt(last, now):
         return _SILENT
-    notes.say(home.vault, bond.id, notes.EXPIRED, pid)
+    home.office.tell(KeyWasGone(bond.id, pid))
     opened = _set_aside(home, bond, bundle_hash, verdict, None)
     quiet = last is not None or getattr(
         verdict, "unknown", False

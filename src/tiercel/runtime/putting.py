@@ -1,169 +1,231 @@
-"""Parcels are put on a road: planned, sealed from the symbols of a bundle, put, and marked as put.
+"""Parcels are put on a road and taken off it, as the delivery engine asks, and it is told what came of it.
 
-A parcel's name is stored before the parcel is put, so that a crash between the two is mended by the next visit.
+A parcel's name is stored before the parcel is put, so that a crash between the two is mended by the next visit: what is
+on the road already is not put again, and of a road that does not show it at most one batch is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
 
-from tiercel.delivery.parcels import HANDED_OVER_AGAIN, handed_over, handing_over, pass_due
-from tiercel.delivery.states import Event, State
+from tiercel.delivery.effects import Effect, Put, TakeOff
+from tiercel.delivery.events import BundleUnfit, ParcelsPut, ParcelsTakenOff
+from tiercel.delivery.passes import unpack_refs
+from tiercel.delivery.rows import Handed
+from tiercel.delivery.sending import PUT_AT_ONCE
 from tiercel.errors import CarrierError, EnclosureDamaged, MalformedError, ParcelTaken, SealError
 from tiercel.limits import TAG_RANDOM_BYTES
 from tiercel.parcel.box import Kind, seal_symbols
 from tiercel.parcel.epochs import ParcelKeys
+from tiercel.parcel.profiles import PROFILES
 from tiercel.parcel.symbols import layout_of
-from tiercel.vault import bundles, letters
-from tiercel.vault.bundles import BundleOut, Handed
-from tiercel.vault.letters import Letter
+from tiercel.vault import bundles
 
-from . import planning, way
+from . import way
 from .home import Home
 from .opening import POISON
-from .planning import RoadAt, unpack_refs
+from .planning import RoadAt
 from .sources import SymbolSource
 from .views import Progress
 from .working import ahead
 
 UNFIT = (ParcelTaken, MalformedError, SealError, *POISON)
 """What keeps one bundle from being put, and no other."""
-MARK_EVERY_PARCELS = 64
-"""Parcels put between two commits that say so."""
+
+Seal = Callable[[Handed, bytes], bytes | bytearray]
+"""Seals a planned parcel with its fresh r."""
 
 
-def put_bundle(home: Home, road: RoadAt, bundle: BundleOut, keys: ParcelKeys, progress: Progress) -> None:
-    """Put on a road what is planned of a bundle; if nothing of it is there, plan a whole pass first."""
-    todo = [row for row in _planned(home, road, bundle) if not row.put]
-    if todo:
-        _put_symbols(home, road, bundle, keys, todo, progress)
-    letter = letters.letter_at(home.vault, bundle.letter)
-    # With nothing to do it may be sealed still: a visit was killed between the last mark and the word.
-    if letter is not None and (todo or letter.state == State.SEALED):
-        _handed_over(home, road, letter)
+class Putting:
+    """Carries out what is to be put on one road at one visit.
+
+    Args:
+        home: Opened.
+        road: Where.
+        keys_of: The keys to send to a bond with now, or None if there are none.
+        unfit: Called with a bundle that could not be put, and what kept it.
+        progress: Told of bundles of several parcels.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        road: RoadAt,
+        keys_of: Callable[[int], ParcelKeys | None],
+        unfit: Callable[[RoadAt, Put, Exception], None],
+        progress: Progress,
+    ) -> None:
+        """Nothing is done yet."""
+        self.home, self.road, self.keys_of, self.unfit, self.progress = home, road, keys_of, unfit, progress
+
+    def carry_out(self, effects: Iterable[Effect], meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Put and take off, in this order, with what follows from it; between two batches ``meanwhile`` has its turn.
+
+        Raises:
+            CarrierError: The road failed: what was put is remembered, the rest waits.
+        """
+        waiting = deque(effects)
+        while waiting:
+            if isinstance(waiting[0], TakeOff):
+                take_off(self.home, self.road, waiting[0].names)
+                waiting.popleft()
+                continue
+            batch = list(_batch(waiting))
+            for effect in reversed(self._put(batch)):
+                waiting.appendleft(effect)
+            if waiting:
+                meanwhile()
+
+    def _put(self, batch: list[Put]) -> list[Effect]:
+        following = list[Effect]()
+        with ExitStack() as sources:
+            seals = {put.bundle: seal for put in batch if (seal := self._seal(put, sources)) is not None}
+            rows = [row for put in batch if put.bundle in seals for row in put.parcels]
+
+            def seal(row: Handed, r: bytes) -> bytearray:
+                assert row.bundle is not None
+                return seals[row.bundle](row, r)
+
+            failed = put_rows(self.home, self.road, rows, seal, following)
+        for put in batch:
+            if put.bundle in failed:
+                self._unfit(put, failed[put.bundle])
+            else:
+                self._say(put)
+        return [effect for effect in following if not (isinstance(effect, Put) and effect.bundle in failed)]
+
+    def _seal(self, put: Put, sources: ExitStack) -> Callable[[Handed, bytes], bytearray] | None:
+        """How parcels of a bundle are sealed; None if it is over, or cannot be sealed, or its source is lost."""
+        bundle, keys = bundles.out_by_hash(self.home.vault, put.bundle), self.keys_of(put.bond)
+        if bundle is None or keys is None:
+            self.road.unfit.add(put.bundle)  # taken back meanwhile
+            return None
+        if bundle.file is not None and way.lost_file(self.home, bundle.file, bundle.length):
+            self.road.unfit.add(put.bundle)  # said with the report
+            self._tell(BundleUnfit(self.road.row.id, put.bundle, whole=False))
+            return None
+        layout, kind = layout_of(bundle.length), Kind(bundle.kind)
+        try:
+            source = sources.enter_context(closing(SymbolSource(self.home, bundle, layout)))
+        except EnclosureDamaged as error:
+            self._unfit(put, error)
+            return None
+
+        def seal(row: Handed, r: bytes) -> bytearray:
+            refs = unpack_refs(row.refs or b"")
+            symbols = source.symbols(refs)
+            return seal_symbols(keys, PROFILES[row.profile], r, kind, put.bundle, layout, refs, symbols)
+
+        return seal
+
+    def _unfit(self, put: Put, error: Exception) -> None:
+        self.road.unfit.add(put.bundle)
+        self._tell(BundleUnfit(self.road.row.id, put.bundle, whole=not isinstance(error, EnclosureDamaged)))
+        self.unfit(self.road, put, error)
+
+    def _tell(self, event: BundleUnfit) -> None:
+        for effect in self.home.office.step(event):
+            assert isinstance(effect, TakeOff)
+            take_off(self.home, self.road, effect.names)
+
+    def _say(self, put: Put) -> None:
+        lying = bundles.lying(self.home.vault, self.road.row.id, put.bundle)
+        if lying.parcels > 1:
+            size = PROFILES[put.parcels[0].profile].size_bytes
+            done = (lying.parcels - lying.waiting) * size
+            self.progress("writing " + self.road.row.name, done, lying.parcels * size)
 
 
-def _planned(home: Home, road: RoadAt, bundle: BundleOut) -> list[Handed]:
-    rows = bundles.handed_of(home.vault, road.row.id, bundle.hash)
-    lying = [road.parcel(row) for row in rows]
-    if not pass_due(lying, road.carrier.road.delay_ms, home.clock.now_ms(), home.clock_doubtful):
-        return rows
-    take_off(home, road, [row for row in rows if row.name not in road.present])
-    with home.vault.transaction():
-        if bundles.out_by_hash(home.vault, bundle.hash) is None:
-            return []  # recalled meanwhile, because nothing of it had left: nothing may leave now
-        planning.plan_pass(home, road, bundle, layout_of(bundle.length))
-    return bundles.handed_of(home.vault, road.row.id, bundle.hash)
+def _batch(waiting: deque[Effect]) -> Iterator[Put]:
+    """The next parcels to put before one commit says so, off the queue: whole small bundles, or part of a large one."""
+    parcels = 0
+    while waiting and isinstance(put := waiting[0], Put):
+        parcels += len(put.parcels)
+        if parcels > max(PUT_AT_ONCE, len(put.parcels)):
+            return
+        waiting.popleft()
+        yield put
 
 
-def _put_symbols(
-    home: Home, road: RoadAt, bundle: BundleOut, keys: ParcelKeys, rows: list[Handed], progress: Progress
-) -> None:
-    profiles = {profile.name: profile for profile in road.carrier.road.profiles}
-    size, layout = profiles[rows[0].profile].size_bytes, layout_of(bundle.length)
-
-    def seal(row: Handed, r: bytes) -> bytearray:
-        refs = unpack_refs(row.refs or b"")
-        kind, symbols = Kind(bundle.kind), source.symbols(refs)
-        return seal_symbols(keys, profiles[row.profile], r, kind, bundle.hash, layout, refs, symbols)
-
-    def say(done: int) -> None:
-        if len(rows) > 1:
-            progress("writing " + road.row.name, done * size, len(rows) * size)
-
-    try:
-        with closing(SymbolSource(home, bundle, layout)) as source:
-            _put_all(home, road, rows, seal, say)
-    except UNFIT:
-        # What was put of it goes too: the rest alone would pass for the whole. The next visit plans a whole pass.
-        take_off(home, road, bundles.handed_of(home.vault, road.row.id, bundle.hash))
-        raise
-    except EnclosureDamaged:
-        begun = {row.at for row in rows}  # a pass that lies there from before is all that is left of it: it stays
-        lying = bundles.handed_of(home.vault, road.row.id, bundle.hash)
-        take_off(home, road, [row for row in lying if row.at in begun])
-        raise
-
-
-def take_off(home: Home, road: RoadAt, rows: list[Handed]) -> None:
-    """Take parcels off the road, with what a killed visit left half written, and forget their names.
+def take_off(home: Home, road: RoadAt, names: Iterable[str]) -> None:
+    """Take parcels off the road, with what a killed visit left half written, and say which it let go.
 
     One that the road does not let go keeps its name here for the next visit, and the rest of the visit goes on.
     """
     gone = []
-    for row in rows:
+    for name in names:
         try:
-            road.carrier.remove(row.name)
+            road.carrier.remove(name)
         except CarrierError as error:
             road.refused = road.refused or error
         else:
-            road.present.discard(row.name)
-            gone.append(row)
+            road.present.discard(name)
+            gone.append(name)
     if gone:
-        with home.vault.transaction():
-            for row in gone:
-                bundles.drop_handed(home.vault, row.carrier, row.name)
+        home.office.step(ParcelsTakenOff(road.row.id, tuple(gone)))
 
 
 def put_sealed(home: Home, road: RoadAt, parcels: list[tuple[Handed, bytearray]]) -> None:
-    """Put parcels that are sealed already."""
+    """Put parcels that are planned and sealed already: notes and pairing messages.
+
+    Raises:
+        ParcelTaken, CarrierError: One could not be put; what was put is remembered.
+    """
     sealed = {row.name: parcel for row, parcel in parcels}
-    _put_all(home, road, [row for row, _parcel in parcels], lambda row, _r: sealed[row.name], lambda _done: None)
+    rows = [row for row, _parcel in parcels]
+    for start in range(0, len(rows), PUT_AT_ONCE):
+        failed = put_rows(home, road, rows[start : start + PUT_AT_ONCE], lambda row, _r: sealed[row.name], [])
+        for error in failed.values():
+            raise error
 
 
-def _put_all(
-    home: Home, road: RoadAt, rows: list[Handed], seal: Callable[[Handed, bytes], bytearray], say: Callable[[int], None]
-) -> None:
-    """Seal and put planned parcels and remember them as put, a batch at a time."""
-    for start in range(0, len(rows), MARK_EVERY_PARCELS):
-        _put_batch(home, road, rows[start : start + MARK_EVERY_PARCELS], seal)
-        say(min(len(rows), start + MARK_EVERY_PARCELS))
+def put_rows(
+    home: Home, road: RoadAt, rows: list[Handed], seal: Seal, following: list[Effect]
+) -> dict[bytes | None, Exception]:
+    """Seal, put and flush planned parcels and tell of them; give back the bundles that could not be put, and why.
 
+    All of one batch is put, or has failed, before it is flushed: a carrier is never asked for both at once.
 
-def _put_batch(home: Home, road: RoadAt, rows: list[Handed], seal: Callable[[Handed, bytes], bytearray]) -> None:
-    """All of one batch is put, or has failed, before it is flushed: a carrier is never asked for both at once."""
+    Args:
+        home: Opened.
+        road: Where.
+        rows: Planned.
+        seal: Makes the parcel of a row.
+        following: Gets what the engine asks for next.
+
+    Raises:
+        CarrierError: The road failed; what was put until then is told.
+    """
 
     def carry(task: tuple[Handed, bytes]) -> int | None:
         row, r = task
-        return road.carrier.put(row.name, seal(row, r)) if r else row.until
+        return _carry(road, row, seal(row, r)) if r else row.until
 
     tasks = ((row, b"" if row.name in road.present else home.entropy.token(TAG_RANDOM_BYTES)) for row in rows)
-    batch: list[tuple[Handed, int | None]] = []
-    at_once = road.carrier.road.at_once if len(rows) > 1 else 1
+    done, failed = list[tuple[str, int | None]](), dict[bytes | None, Exception]()
     try:
-        with ahead(carry, tasks, at_once) as carried:
+        with ahead(carry, tasks, road.carrier.road.at_once if len(rows) > 1 else 1) as carried:
             for (row, r), until in carried:
-                batch.append((row, until()))
-                road.put += bool(r)
-                road.present.add(row.name)
+                try:
+                    done.append((row.name, until()))
+                except (EnclosureDamaged, *UNFIT) as error:
+                    failed[row.bundle] = error
+                else:
+                    road.put += bool(r)
+                    road.present.add(row.name)
     finally:
-        _mark(home, road, batch)
+        if done:
+            road.carrier.flush()
+            following += home.office.step(ParcelsPut(road.seen, tuple(done)))
+    return failed
 
 
-def _mark(home: Home, road: RoadAt, batch: list[tuple[Handed, int | None]]) -> None:
-    if not batch:
-        return
-    road.carrier.flush()
-    with home.vault.transaction():
-        for row, until in batch:
-            bundles.was_put(home.vault, row.carrier, row.name, until)
-    batch.clear()
-
-
-def _handed_over(home: Home, road: RoadAt, letter: Letter) -> None:
-    """Once every bundle of a letter is on a road, the letter is handed over to it."""
-    mine = [item for item in bundles.out_of_letter(home.vault, letter.seq) if not item.peer_has]
-    rows = [bundles.handed_of(home.vault, road.row.id, item.hash) for item in mine]
-    if handed_over([[part.put == 1 for part in parts] for parts in rows]):
-        until = min((part.until for parts in rows for part in parts if part.until is not None), default=None)
-        before = {event.what for event in letters.events_of(home.vault, letter.seq) if event.road == road.row.name}
-        what = handing_over(before)
-        with home.vault.transaction():
-            if what == HANDED_OVER_AGAIN:  # one step however often, its time the last
-                letters.drop_event(home.vault, letter.seq, what, road.row.name)
-            way.happened(home, _fresh(home, letter), Event.PUT, what, road.row.name, until)
-
-
-def _fresh(home: Home, letter: Letter) -> Letter:
-    return letters.letter_at(home.vault, letter.seq) or letter
+def _carry(road: RoadAt, row: Handed, parcel: bytes | bytearray) -> int | None:
+    try:
+        return road.carrier.put(row.name, parcel)
+    except ParcelTaken:
+        if road.carrier.road.shows_own:
+            raise
+        return row.until  # a killed visit put it: where our parcels do not show, nobody else knows the name

@@ -26,7 +26,16 @@ from tiercel.wire import to_base32
 from .home import Home
 from .letters import find, view, views
 from .prospects import what_next
-from .views import EnclosureView, EventView, LetterView, OpenLetterView, Progress, WayView, day_text, no_progress
+from .views import (
+    EnclosureView,
+    EventView,
+    LetterView,
+    OpenLetterView,
+    Progress,
+    WayView,
+    day_text,
+    no_progress,
+)
 from .working import SyncedFile
 
 SEARCH_LIMIT = 200
@@ -54,7 +63,7 @@ def read(home: Home, letter_id: str, peek: bool = False, receipt: bool | None = 
     Raises:
         NotBefore: The writer asked that it be opened on a later day.
     """
-    with home.vault.transaction():
+    with home.office.transaction():
         letter = find(home, letter_id)
         if letter.direction == "in":
             _mark_shown(home, letter, peek)
@@ -92,11 +101,9 @@ def _tell_read(home: Home, letter: Letter, peek: bool, receipt: bool | None) -> 
     bond = bonds.bond_by_id(home.vault, letter.bond)
     chosen = letter.read_at is None and bool(bond.read_receipts) if receipt is None else receipt
     if chosen and not peek:
-        from tiercel.parcel.note import ReceiptKind  # a list needs none of this, and waits for none of it
+        from tiercel.delivery.events import LetterReadHere  # a list needs none of this, and waits for none of it
 
-        from . import arriving
-
-        arriving.say_receipt(home, bond, letter, ReceiptKind.READ, -1)
+        home.office.tell(LetterReadHere(letter.seq))
 
 
 def save_enclosure(

@@ -11,6 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
+from tiercel.delivery.events import EnclosureCameAgain, LetterCameAgain, ParcelsGone
+from tiercel.delivery.generations import Lock
 from tiercel.errors import (
     CarrierError,
     CarrierMissing,
@@ -31,10 +33,10 @@ from tiercel.vault import bonds, bundles, roads
 from tiercel.vault.bonds import Bond
 from tiercel.vault.bundles import BundleIn
 
-from . import arriving, asking, hearing, pairing
+from . import asking, hearing, pairing
 from .gathering import gather_small
 from .home import Home
-from .keyring import Lock, heard, receiving
+from .keyring import heard, receiving
 from .opening import POISON, open_bundle
 from .planning import RoadAt
 from .setting_aside import Aside, UnforeseenError
@@ -86,10 +88,9 @@ class Reader:
     def _pass(self) -> bool:
         self._load_locks()
         keyring = [lock.keys for lock in self.locks]
-        ours = bundles.own_names(self.home.vault, self.road.row.id)
-        listed = list(self.road.carrier.list())
+        listed, ours = list(self.road.carrier.list()), self._own()
         total = sum(entry.size_bytes for entry in listed if entry.name not in ours)
-        self.road.present = {entry.name for entry in listed if entry.name in ours}
+        self._see_own({entry.name for entry in listed if entry.name in ours})
         self.taken_bytes, before = 0, self._states()
         theirs = [entry for entry in listed if entry.name not in ours and keyring]
         at_once = self.road.carrier.road.at_once if len(theirs) > 1 else 1
@@ -102,13 +103,25 @@ class Reader:
             self.spools.note()
         return self._states() != before
 
+    def _own(self) -> set[str]:
+        """Names of ours that the listing may show."""
+        return bundles.own_names(self.home.vault, self.road.row.id) if self.road.seen.shows_own else set()
+
+    def _see_own(self, present: set[str]) -> None:
+        """What of ours is there; what is there no more is told before anything is read that may ask for it."""
+        self.road.present = present
+        if self.road.seen.shows_own:
+            gone = bundles.put_names(self.home.vault, self.road.row.id) - present
+            if gone:
+                self.home.office.step(ParcelsGone(self.road.row.id, tuple(sorted(gone))))
+
     def _load_locks(self) -> None:
         now = self.home.clock.now_ms()
         self.locks = []
         for bond_id in roads.bonds_on(self.home.vault, self.road.row.id):
             bond = bonds.bond_by_id(self.home.vault, bond_id)
             if bond.state != "refused":
-                self.locks += receiving(self.home.vault, bond, now)
+                self.locks += receiving(self.home, bond, now)
 
     def _states(self) -> list[tuple[int, str]]:
         return [(bond.id, bond.state) for bond in bonds.all_bonds(self.home.vault)]
@@ -171,22 +184,22 @@ class Reader:
             raise Damaged("A parcel came under keys that are not for its kind.")
         if isinstance(box, Symbols) and box.kind == Kind.ENCLOSURE:
             return self._take_enclosure(name, lock, box)
-        with self.home.vault.transaction():
+        with self.home.office.transaction():
             bond = heard(self.home, lock)
             if isinstance(box, NoteBox):
                 said = hearing.hear(self.home, bond, box.record, self.road, lock.superseded)
             else:
                 said = self._take_small(bond, lock, box)
-        self.home.remove_doomed()
-        if said:
-            self.aside.say(said)
+        for sentence in (said, *self.home.office.sentences()):
+            if sentence:
+                self.aside.say(sentence)
         return True
 
     def _take_small(self, bond: Bond, lock: Lock, box: Symbols) -> str | None:
         known = bundles.in_by_hash(self.home.vault, bond.id, box.bundle_hash)
         if known is not None and known.standing == "spent":
             if known.letter is not None:
-                arriving.repeat(self.home, bond, known.letter, self.visit)
+                self.home.office.tell(LetterCameAgain(bond.id, known.letter))
             return None
         try:
             whole = gather_small(self.home, bond, box)
@@ -197,7 +210,7 @@ class Reader:
         if box.kind == Kind.PAIRING:
             return pairing.take_message(self.home, bond, whole)
         try:
-            opened = open_bundle(self.home, bond, box.bundle_hash, whole, self.visit)
+            opened = open_bundle(self.home, bond, box.bundle_hash, whole)
         except (MalformedError, SealError, *POISON) as error:  # none that the opening has a verdict for
             now = self.home.clock.now_ms()
             begun = BundleIn(box.bundle_hash, bond.id, int(box.kind), box.bundle_len, "spent", None, None, now)
@@ -211,9 +224,9 @@ class Reader:
         bond = bonds.bond_by_id(self.home.vault, lock.bond)
         known = bundles.in_by_hash(self.home.vault, bond.id, box.bundle_hash)
         if known is not None and known.standing != "gathering":
-            with self.home.vault.transaction():
+            with self.home.office.transaction():
                 heard(self.home, lock)
-                arriving.repeat_have(self.home, bond, known, self.visit)
+                self.home.office.tell(EnclosureCameAgain(bond.id, known.hash))
             return True
         self.spools.add(name, lock, bond, box)
         return False

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from tiercel.errors import UsageError
+from tiercel.limits import RECEIPT_DELAY_HOURS_MAX
 from tiercel.parcel.note import ReceiptKind
 from tiercel.vault import bonds, notes
 
 from .home import Home
 from .views import ReceiptsView
-
-DELAY_HOURS_MAX = 24
 
 
 def receipts(home: Home, name: str) -> ReceiptsView:
@@ -28,8 +27,8 @@ def set_receipts(home: Home, view: ReceiptsView) -> ReceiptsView:
     Raises:
         UsageError: A delay below 0 or above 24 hours.
     """
-    if not 0 <= view.delay_h <= DELAY_HOURS_MAX:
-        raise UsageError(f"Receipts can wait 0 to {DELAY_HOURS_MAX} hours; nothing was changed.")
+    if not 0 <= view.delay_h <= RECEIPT_DELAY_HOURS_MAX:
+        raise UsageError(f"Receipts can wait 0 to {RECEIPT_DELAY_HOURS_MAX} hours; nothing was changed.")
     with home.vault.transaction():
         bond = home.bond(view.bond)
         bonds.change_bond(

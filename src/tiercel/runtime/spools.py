@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tiercel.delivery.events import EnclosureCame
+from tiercel.delivery.generations import Lock
 from tiercel.errors import Damaged, MalformedError, SealError
 from tiercel.parcel.box import Kind, Symbols
 from tiercel.parcel.symbols import layout_of
-from tiercel.vault import bonds, bundles, notes, roads
+from tiercel.vault import bonds, bundles, roads
 from tiercel.vault.bonds import Bond
 
 from . import arriving
 from .home import Home
-from .keyring import Lock, heard
+from .keyring import heard
 from .opening import POISON
 from .planning import RoadAt
 from .setting_aside import Aside
@@ -59,7 +61,7 @@ class Spools:
         """Make what was gathered durable, then let those parcels leave the road, then see what is whole."""
         if not self._held_back:
             return
-        with self.home.vault.transaction():
+        with self.home.office.transaction():
             for spool in self._open.values():
                 spool.note()
             for lock in {lock.keys.tag_key: lock for _name, lock in self._held_back}.values():
@@ -103,11 +105,11 @@ class Spools:
 
     def _claim(self, spool: EnclosureSpool) -> None:
         whole = 0
-        with self.home.vault.transaction():
+        with self.home.office.transaction():
             assert spool.row.file is not None
             for letter in claim(self.home, spool.bond, spool.row.hash, spool.row.file):
-                whole += arriving.complete(self.home, spool.bond, letter, self.visit)
-            notes.say(self.home.vault, spool.bond.id, notes.HAVE, spool.row.hash)
+                whole += arriving.complete(self.home, letter)
+            self.home.office.tell(EnclosureCame(spool.bond.id, spool.row.hash))
         self.letters += whole
 
     def close(self) -> None:

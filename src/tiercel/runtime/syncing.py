@@ -9,13 +9,13 @@ from tiercel.errors import CarrierError, CarrierFull, CarrierReadOnly, VaultRoll
 from tiercel.vault import roads, settings
 from tiercel.vault.lock import sync_lock
 
-from . import asking, housekeeping, seals, way
+from . import housekeeping, seals, way
 from .home import Home
 from .opening import try_again
 from .planning import RoadAt
 from .reading_roads import Reader
 from .views import Progress, RoadTrouble, SyncReport, no_progress
-from .writing_roads import write_road
+from .writing_roads import Writing
 
 WATCH_EVERY_S = 3.0
 
@@ -63,7 +63,7 @@ class _Visit:
     def __init__(self, home: Home, progress: Progress) -> None:
         self.home, self.progress = home, progress
         with home.vault.transaction():
-            self.number = settings.next_visit(home.vault)
+            self.number = home.visit = settings.next_visit(home.vault)
         self.roads: list[RoadAt] = []
         self.writable: list[RoadAt] = []
         self.troubles: list[RoadTrouble] = []
@@ -71,11 +71,11 @@ class _Visit:
         self.letters = 0
 
     def read_all(self) -> None:
-        for opened in try_again(self.home, self.number):
+        for opened in try_again(self.home):
             self.letters += opened.whole
             self.notices += [opened.said] if opened.said else []
         for row in roads.all_carriers(self.home.vault):
-            road = RoadAt(row, self.home.open_carrier(row))
+            road = RoadAt(row, self.home.open_carrier(row), self.number)
             self.roads.append(road)
             if self._can_be_read(road) and self._read(road):
                 self.writable.append(road)
@@ -108,21 +108,21 @@ class _Visit:
         self.troubles.append(RoadTrouble(road.row.name, error))
 
     def step(self) -> None:
-        housekeeping.expire(self.home)
-        housekeeping.repeat_recalls(self.home)
-        asking.ask_again(self.home)
+        housekeeping.tick(self.home)
         seals.write_service_letters(self.home)
-        seals.seal_waiting(self.home)
+        self.seal()
         self.notices += way.said_of_lost(self.home)
+
+    def seal(self) -> None:
+        """Seal what waits, and put outside the vault how far it is before anything of it leaves."""
+        seals.seal_waiting(self.home)
         self.home.vault.mark()
 
     def write_all(self) -> None:
+        Writing(self.home, self.writable, self.seal, self._trouble, self.progress).write()
         for road in self.writable:
-            try:
-                write_road(self.home, road, self.number, self.progress)
-            except CarrierError as error:
-                self._trouble(road, error)
             self.notices += road.said
+        self.notices += self.home.office.sentences()
 
     def report(self) -> SyncReport:
         return SyncReport(

@@ -199,7 +199,10 @@ class NextView:
 
 @dataclass(frozen=True)
 class OutboxItem:
-    """A letter that waits: why, and what is tried next (the first of ``steps``, which come in the order of time)."""
+    """A letter that waits: why, and what is tried next (the first of ``steps``, which come in the order of time).
+
+    ``remedy``: what a person can do, where one must.
+    """
 
     id: str
     bond: str
@@ -211,6 +214,7 @@ class OutboxItem:
     steps: tuple[NextView, ...] = ()
     urgent: bool = False
     subject: str | None = None
+    remedy: str = ""
 
 
 @dataclass(frozen=True)

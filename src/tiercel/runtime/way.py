@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tiercel.delivery.states import UNDER_WAY, Event, State, after
+from tiercel.delivery import way as delivery_way
+from tiercel.delivery.states import UNDER_WAY, Event, State
 from tiercel.limits import ID_BYTES
-from tiercel.parcel.box import Kind
-from tiercel.vault import bonds, bundles, letters, prekeys
+from tiercel.vault import bonds, bundles, letters
 from tiercel.vault.bonds import Bond
 from tiercel.vault.letters import Letter
 from tiercel.wire import to_base32
@@ -18,13 +18,10 @@ _UNDER_WAY_SQL = "(" + ", ".join(f"'{state.value}'" for state in sorted(UNDER_WA
 def happened(
     home: Home, letter: Letter, event: Event, what: str, road: str | None = None, until: int | None = None
 ) -> State | None:
-    """Move a letter by an event and record it; an impossible event changes nothing and gives None."""
-    state = after(State(letter.state), event)
-    if state is None:
-        return None
-    letters.change_letter(home.vault, letter.seq, state=state.value)
-    letters.add_event(home.vault, letter.seq, home.clock.now_ms(), what, road, until)
-    return state
+    """Move a letter of ours by an event and record it, in the caller's transaction; an impossible event gives None."""
+    step = home.office.at_work()
+    ours = step.ledger.out_letter(letter.seq)
+    return None if ours is None else delivery_way.happened(step, ours, event, what, road, until)
 
 
 def open_letters(home: Home, bond: int) -> list[Letter]:
@@ -92,25 +89,6 @@ def service_letter(home: Home, bond: Bond, kind: int) -> Letter:
     )
     letters.add_event(home.vault, letter.seq, now, "accepted")
     return letter
-
-
-def confirmed(home: Home, letter: Letter, whole: bool) -> None:
-    """The other side opened a letter: count its gifts as held, switch to the root it carried, stop sending it.
-
-    Args:
-        home: With the transaction of the caller open.
-        letter: One of ours.
-        whole: Its enclosures are there too. If not, as after a reply or a read receipt, those go on until they are.
-    """
-    now, bond = home.clock.now_ms(), bonds.bond_by_id(home.vault, letter.bond)
-    prekeys.ack_gifts(home.vault, bond.id, letter.id, now)
-    if letter.carried_root is not None:
-        bonds.take_generation(home.vault, bond.id, bond.direction, letter.carried_root, now)
-    bundles.drop_out(home.vault, letter.seq, int(Kind.LETTER))
-    if whole or not bundles.out_of_letter(home.vault, letter.seq):
-        stop_sending(home, letter)
-        if letter.arrived_at is None:
-            letters.change_letter(home.vault, letter.seq, arrived_at=now)
 
 
 def stop_sending(home: Home, letter: Letter) -> None:

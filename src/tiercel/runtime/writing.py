@@ -8,7 +8,8 @@ import os
 import stat
 from pathlib import Path
 
-from tiercel.delivery.states import UNDER_WAY, Event, State
+from tiercel.delivery.events import LetterSent, RecallAsked
+from tiercel.delivery.states import UNDER_WAY, State
 from tiercel.errors import DiskFull, LimitError, NotBonded, StateForbids, UsageError, VaultError
 from tiercel.letter.record import FIRST_PREVIOUS, id_chain
 from tiercel.limits import (
@@ -22,13 +23,13 @@ from tiercel.limits import (
     LETTER_TEXT_BYTES_MAX,
 )
 from tiercel.sealing.stream import seal_stream
-from tiercel.vault import bonds, bundles, letters, notes
+from tiercel.vault import bonds, letters, notes
 from tiercel.vault.bonds import Bond
 from tiercel.vault.files import new_name, sync_folder
 from tiercel.vault.letters import Enclosure, Letter
 from tiercel.wire import to_base32
 
-from . import doubts, way
+from . import doubts
 from .home import Home
 from .letters import find, view
 from .views import Draft, LetterView, Progress, no_progress
@@ -57,7 +58,7 @@ def write(home: Home, draft: Draft, send: bool = True, progress: Progress = no_p
     enclosed = _seal_enclosures(home, draft.enclosures, progress)
     stored: Letter | None = None
     try:
-        with home.vault.transaction():
+        with home.office.transaction():
             letter = _store(home, bond, draft, reply_to, enclosed)
             state = bonds.bond_by_id(home.vault, bond.id).state
             ready = state == "bonded"
@@ -89,7 +90,7 @@ def send(home: Home, letter_id: str) -> LetterView:
         NotBonded: The bond is not confirmed by both sides yet, or is over: see :func:`send_anew`.
         StateForbids: The letter is on its way or over, or its bond is in doubt: confirming that lets all of them go.
     """
-    with home.vault.transaction():
+    with home.office.transaction():
         letter = find(home, letter_id)
         bond = bonds.bond_by_id(home.vault, letter.bond)
         if letter.direction != "out" or letter.state not in (State.DRAFT.value, State.HELD.value):
@@ -122,7 +123,7 @@ def send_anew(home: Home, letter_id: str, bond: str) -> LetterView:
 
     Source: spec/bond.md 6.
     """
-    with home.vault.transaction():
+    with home.office.transaction():
         letter, target = find(home, letter_id), home.bond(bond)
         old = bonds.bond_by_id(home.vault, letter.bond)
         if letter.state != State.HELD.value or old.state not in ("ended", "refused"):
@@ -148,21 +149,19 @@ def recall(home: Home, letter_id: str) -> LetterView:
     Raises:
         StateForbids: It is not ours, was read, or is over.
     """
-    with home.vault.transaction():
+    with home.office.transaction():
         letter = find(home, letter_id)
         bond = bonds.bond_by_id(home.vault, letter.bond)
         if letter.direction != "out":
             raise StateForbids("Only a letter of your own can be recalled.")
         if letter.state == State.DRAFT.value:
             raise StateForbids("This is a draft: it has not left, and nobody else has it.")
-        if _never_left(letter):
-            way.happened(home, letter, Event.RECALLED, "recalled before it left")
-            way.stop_sending(home, letter)
-            _close_gap(home, bond, letter)
-        elif letter.state in _MAY_BE_ASKED or (letter.state == State.HELD.value and bond.state == "bonded"):
-            _ask(home, bond, letter)
-        else:
+        held = letter.state == State.HELD.value and (bond.state == "bonded" or not letter.planned)
+        if letter.state not in _MAY_BE_ASKED and not held:
             raise StateForbids(f"This letter is {letter.state}; it can no longer be recalled.")
+        home.office.tell(RecallAsked(letter.seq))
+        if _again(home, letter).state == State.RECALLED.value:
+            _close_gap(home, bond, letter)
     return view(home, _again(home, letter))
 
 
@@ -302,7 +301,7 @@ def _store(home: Home, bond: Bond, draft: Draft, reply_to: bytes | None, enclose
 
 def _accept(home: Home, letter: Letter) -> None:
     """Give a letter its number and its place in the chain; from now on it ends in a state its writer can see."""
-    way.happened(home, letter, Event.SENT, "accepted")
+    home.office.tell(LetterSent(letter.seq))
     bond = bonds.bond_by_id(home.vault, letter.bond)
     if letter.number is None:
         number, previous = bond.next_number, bond.previous if bond.next_number > 1 else FIRST_PREVIOUS
@@ -322,11 +321,6 @@ def _accept(home: Home, letter: Letter) -> None:
 # -- taking back -------------------------------------------------------------------------------------
 
 
-def _never_left(letter: Letter) -> bool:
-    """Whether no parcel of it was ever planned: what is planned may have left, even if its rows are gone since."""
-    return letter.state in (State.ACCEPTED.value, State.SEALED.value, State.HELD.value) and not letter.planned
-
-
 def _close_gap(home: Home, bond: Bond, letter: Letter) -> None:
     """The number of a letter that never left is used again, or the reader is told of it: else it would be missed."""
     if letter.number == bond.next_number - 1:
@@ -335,14 +329,6 @@ def _close_gap(home: Home, bond: Bond, letter: Letter) -> None:
     else:
         letters.change_letter(home.vault, letter.seq, recall_at=home.clock.now_ms())
         notes.say(home.vault, bond.id, notes.RECALL, letter.id)
-
-
-def _ask(home: Home, bond: Bond, letter: Letter) -> None:
-    now = home.clock.now_ms()
-    letters.change_letter(home.vault, letter.seq, recall_at=now)
-    letters.add_event(home.vault, letter.seq, now, "recall asked")
-    notes.say(home.vault, bond.id, notes.RECALL, letter.id)
-    bundles.drop_out(home.vault, letter.seq)
 
 
 def _again(home: Home, letter: Letter) -> Letter:

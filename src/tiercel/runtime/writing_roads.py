@@ -1,67 +1,153 @@
-"""The second half of a visit, in its order: what is over comes off the road, what belongs there is put there."""
+"""The second half of a visit: what is over comes off the roads, what belongs there is put there.
+
+On every road first what is to be said and letters, urgent ones before others; only then enclosures on any. While a
+large one is being put, a letter that somebody wrote or that fell due meanwhile goes first on every road.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tiercel.crypto import sha256
-from tiercel.delivery.parcels import comes_off, pass_due
-from tiercel.errors import EnclosureDamaged
-from tiercel.limits import TAG_RANDOM_BYTES
-from tiercel.parcel.box import Kind, seal_symbols
-from tiercel.parcel.epochs import ParcelKeys, pairing_keys
-from tiercel.parcel.symbols import encode, layout_of, pad_group
-from tiercel.ports import Profile
+from tiercel.delivery.effects import Effect, Put, PutNotes
+from tiercel.delivery.events import RoadReady
+from tiercel.errors import CarrierError, EnclosureDamaged
+from tiercel.parcel.box import Kind
+from tiercel.parcel.epochs import ParcelKeys
 from tiercel.vault import bonds, bundles, letters, roads
 from tiercel.vault.bonds import Bond
-from tiercel.vault.bundles import Handed
 
-from . import planning, way
+from . import way
 from .home import Home
 from .keyring import sending
+from .pairing_road import put_pairing
 from .planning import RoadAt
-from .putting import UNFIT, put_bundle, put_sealed, take_off
+from .putting import UNFIT, Putting
 from .telling import put_notes
 from .views import Progress
 
 
-def write_road(home: Home, road: RoadAt, visit: int, progress: Progress) -> None:
-    """Put on a road what belongs there, and take off what does not any more.
+class Writing:
+    """One visit's writing of the roads.
 
-    Raises:
-        CarrierError: The road failed; what was put is remembered, the rest waits. Or all was put, and the road did
-            not let go of something.
+    Args:
+        home: Opened.
+        writable: Roads that can be written.
+        seal: Seals letters that were written meanwhile.
+        failed: Told of a road that failed: it is left, what was put is remembered, the rest waits.
+        progress: Told of large bundles.
     """
-    _clear(home, road)
-    for bond_id in roads.bonds_on(home.vault, road.row.id):
-        bond = bonds.bond_by_id(home.vault, bond_id)
-        if bond.state != "refused":
-            _put_pairing(home, road, bond)
-            _write_bond(home, road, bond, visit, progress)
-    road.carrier.flush()
-    if road.refused is not None:
-        raise road.refused
+
+    def __init__(
+        self,
+        home: Home,
+        writable: list[RoadAt],
+        seal: Callable[[], None],
+        failed: Callable[[RoadAt, CarrierError], None],
+        progress: Progress,
+    ) -> None:
+        """Nothing is done yet."""
+        self.home, self.seal, self.failed, self.progress = home, seal, failed, progress
+        self.roads = sorted(writable, key=_place(home))
+        self._keys: dict[int, ParcelKeys | None] = {}
+        self._newest = bundles.newest_to_seal(home.vault)
+
+    def write(self) -> None:
+        """Everything, on every road that goes on working."""
+        self._on_each(self._begin)
+        self._on_each(self._letters)
+        self._on_each(self._enclosures)
+        self._on_each(self._end)
+
+    def _on_each(self, act: Callable[[RoadAt], None]) -> None:
+        for road in list(self.roads):
+            if road in self.roads:
+                self._on(road, act)
+
+    def _on(self, road: RoadAt, act: Callable[[RoadAt], None]) -> None:
+        try:
+            act(road)
+        except CarrierError as error:
+            self.roads.remove(road)
+            self.failed(road, error)
+
+    # -- one road --------------------------------------------------------------------------------
+
+    def _begin(self, road: RoadAt) -> None:
+        """What is over comes off; what is to be said, and pairing messages, are put."""
+        effects = self.home.office.step(road.seen)
+        self._putting(road).carry_out([effect for effect in effects if not isinstance(effect, PutNotes)])
+        notes = {effect.bond: effect for effect in effects if isinstance(effect, PutNotes)}
+        for bond_id in roads.bonds_on(self.home.vault, road.row.id):
+            bond = bonds.bond_by_id(self.home.vault, bond_id)
+            if bond.state != "refused":
+                put_pairing(self.home, road, bond)
+                self._say(road, bond, notes.get(bond_id))
+
+    def _say(self, road: RoadAt, bond: Bond, said: PutNotes | None) -> None:
+        keys = self._keys_of(bond.id)
+        if keys is not None and said is not None:
+            with _passed_over(road, f"A note to {bond.name}"):
+                put_notes(self.home, road, keys, said)
+
+    def _letters(self, road: RoadAt) -> None:
+        while effects := self._ready(road, Kind.LETTER):
+            self._putting(road).carry_out(effects)
+
+    def _enclosures(self, road: RoadAt) -> None:
+        while effects := self._ready(road, Kind.ENCLOSURE):
+            self._putting(road).carry_out(effects, self._meanwhile)
+
+    def _ready(self, road: RoadAt, kind: Kind) -> list[Effect]:
+        return self.home.office.step(RoadReady(road.seen, int(kind), frozenset(road.unfit)))
+
+    def _end(self, road: RoadAt) -> None:
+        if road.refused is not None:
+            raise road.refused
+
+    def _putting(self, road: RoadAt) -> Putting:
+        return Putting(self.home, road, self._keys_of, self._unfit, self.progress)
+
+    # -- between two batches of an enclosure -----------------------------------------------------
+
+    def _meanwhile(self) -> None:
+        """A letter that another process wrote, or that fell due, goes on every road before more of an enclosure."""
+        newest = bundles.newest_to_seal(self.home.vault)
+        if newest > self._newest:
+            self.seal()
+        self._newest = max(newest, self._newest)
+        by_ms = 0 if self.home.clock_doubtful else self.home.clock.now_ms()
+        for road in list(self.roads):
+            if bundles.due_on(self.home.vault, road.row.id, int(Kind.LETTER), by_ms, 1):
+                self._on(road, self._letters)
+
+    # -- what they need --------------------------------------------------------------------------
+
+    def _keys_of(self, bond_id: int) -> ParcelKeys | None:
+        """The keys to send with at this visit; the epoch they are of is remembered before anything leaves under it."""
+        if bond_id not in self._keys:
+            bond = bonds.bond_by_id(self.home.vault, bond_id)
+            keys = sending(self.home.vault, bond, self.home.clock.now_ms(), self.home.clock_doubtful)
+            if keys is not None and keys[1] > bond.newest_sent:
+                with self.home.vault.transaction():
+                    bonds.sent_epoch(self.home.vault, bond.id, keys[1])
+            self._keys[bond_id] = keys[0] if keys is not None and bond.state != "refused" else None
+        return self._keys[bond_id]
+
+    def _unfit(self, road: RoadAt, put: Put, error: Exception) -> None:
+        bond = bonds.bond_by_id(self.home.vault, put.bond)
+        if not isinstance(error, EnclosureDamaged):
+            road.said.append(_waits(road, f"A part of a letter to {bond.name}", error))
+            return
+        bundle = bundles.out_by_hash(self.home.vault, put.bundle)
+        letter = letters.letter_at(self.home.vault, bundle.letter) if bundle is not None else None
+        road.said += [way.say_lost(bond, letter, "cannot be read")] if letter is not None else []
 
 
-def _write_bond(home: Home, road: RoadAt, bond: Bond, visit: int, progress: Progress) -> None:
-    keys = sending(home.vault, bond, home.clock.now_ms(), home.clock_doubtful)
-    if keys is None:
-        return
-    if keys[1] > bond.newest_sent:
-        with home.vault.transaction():
-            bonds.sent_epoch(home.vault, bond.id, keys[1])
-    with _passed_over(road, f"A note to {bond.name}"):
-        put_notes(home, road, bond, keys[0], visit)
-    for bundle in bundles.out_of_bond(home.vault, bond.id):
-        if bundle.file is not None and way.lost_file(home, bundle.file, bundle.length):
-            continue  # lost: said with the report
-        with _passed_over(road, f"A part of a letter to {bond.name}"):
-            try:
-                put_bundle(home, road, bundle, keys[0], progress)
-            except EnclosureDamaged:
-                letter = letters.letter_at(home.vault, bundle.letter)
-                road.said += [way.say_lost(bond, letter, "cannot be read")] if letter else []
+def _place(home: Home) -> Callable[[RoadAt], int]:
+    """The foremost place of a road in the order of any bond: it gets the first symbols."""
+    places = roads.foremost_places(home.vault)
+    return lambda road: places.get(road.row.id, 0)
 
 
 @contextmanager
@@ -70,45 +156,8 @@ def _passed_over(road: RoadAt, what: str) -> Iterator[None]:
     try:
         yield
     except UNFIT as error:
-        road.said.append(f"{what} could not be put on {road.row.name} ({type(error).__name__}): it waits.")
+        road.said.append(_waits(road, what, error))
 
 
-def _clear(home: Home, road: RoadAt) -> None:
-    """Take our own parcels off the road: of what is confirmed or over, and after 60 days."""
-    now, live, doubtful = home.clock.now_ms(), _live(home), home.clock_doubtful
-    rows = bundles.handed_on(home.vault, road.row.id)
-    take_off(home, road, [row for row in rows if comes_off(road.parcel(row), live, now, doubtful)])
-
-
-def _live(home: Home) -> set[bytes]:
-    """The hashes of what is still under way."""
-    live = {row[0] for row in home.vault.all("SELECT hash FROM bundles_out WHERE peer_has = 0")}
-    messages = home.vault.all("SELECT message_out FROM pairings WHERE message_out IS NOT NULL")
-    return live | {sha256(row[0]) for row in messages}
-
-
-def _put_pairing(home: Home, road: RoadAt, bond: Bond) -> None:
-    """Put our pairing message on the road, the same byte for byte, until the next one came."""
-    pairing = bonds.pairing_of(home.vault, bond.id)
-    if pairing is None or pairing.message_out is None:
-        return
-    digest, profile = sha256(pairing.message_out), road.carrier.road.profiles[0]
-    rows = bundles.handed_of(home.vault, road.row.id, digest)
-    lying = [road.parcel(row) for row in rows if row.name in road.present]
-    if lying and not pass_due(lying, road.carrier.road.delay_ms, home.clock.now_ms(), home.clock_doubtful):
-        return
-    take_off(home, road, [row for row in rows if row.name not in road.present])
-    name, now = planning.new_name(home), home.clock.now_ms()
-    planned = Handed(road.row.id, name, bond.id, digest, None, profile.name, now, 0, None)
-    with home.vault.transaction():
-        bundles.plan(home.vault, planned)
-    keys = pairing_keys(pairing.road_secret, bond.direction)
-    put_sealed(home, road, [(planned, _seal_pairing(home, keys, profile, pairing.message_out))])
-
-
-def _seal_pairing(home: Home, keys: ParcelKeys, profile: Profile, message: bytes) -> bytearray:
-    layout = layout_of(len(message))
-    refs = [(0, index) for index in range(layout.k)]
-    symbols = encode(layout, pad_group(layout, message), range(layout.k))
-    r = home.entropy.token(TAG_RANDOM_BYTES)
-    return seal_symbols(keys, profile, r, Kind.PAIRING, sha256(message), layout, refs, symbols)
+def _waits(road: RoadAt, what: str, error: BaseException) -> str:
+    return f"{what} could not be put on {road.row.name} ({type(error).__name__}): it waits."

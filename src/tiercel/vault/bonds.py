@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tiercel.delivery.rows import Root as Root
+
 from .rows import insert, select, select_one, update
 from .store import Vault
 
@@ -53,19 +55,6 @@ class Pairing:
     stage: str
     state: bytes = field(repr=False)
     message_out: bytes | None
-
-
-@dataclass(frozen=True)
-class Root:
-    """A row of ``roots``: a parcel root of one direction and generation, standing at an epoch."""
-
-    bond: int
-    direction: int
-    generation: int
-    epoch: int
-    root: bytes = field(repr=False)
-    standing: str
-    since_at: int
 
 
 def all_bonds(vault: Vault) -> list[Bond]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tiercel.limits import SMALL_BUNDLE_BYTES_MAX, SYMBOL_LARGE_BYTES, SYMBOL_SMALL_BYTES
+from tiercel.delivery.rows import DueBundle, Handed, Lying
+from tiercel.delivery.schedule import ROAD_AFTER_DAYS_MAX
+from tiercel.limits import DAY_MS, SMALL_BUNDLE_BYTES_MAX, SYMBOL_LARGE_BYTES, SYMBOL_SMALL_BYTES
 
 from .rows import insert, select, select_one, update
 from .store import Vault
@@ -29,22 +31,6 @@ class BundleOut:
     next_index: int
     peer_has: int
     heard_day: int = 0
-
-
-@dataclass(frozen=True)
-class Handed:
-    """A row of ``handed``: a parcel of ours on a road."""
-
-    carrier: int
-    name: str
-    bond: int
-    bundle: bytes | None
-    refs: bytes | None
-    profile: str
-    at: int
-    put: int
-    until: int | None
-    want: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -104,17 +90,18 @@ def drop_out(vault: Vault, letter: int, kind: int | None = None) -> None:
         vault.run("DELETE FROM bundles_out WHERE letter = ? AND kind = ?", letter, kind)
 
 
+def newest_to_seal(vault: Vault) -> int:
+    """The newest letter that waits to be sealed, 0 if none does: a greater one was written since."""
+    row = vault.one("SELECT coalesce(max(letter), 0) FROM sealings")
+    return int(row[0]) if row else 0
+
+
 # -- on the roads --------------------------------------------------------------------------------------
 
 
 def plan(vault: Vault, handed: Handed) -> None:
     """Remember a parcel of ours before it is put."""
     insert(vault, "handed", **vars(handed))
-
-
-def handed_on(vault: Vault, carrier: int) -> list[Handed]:
-    """Our parcels on a road."""
-    return select(vault, Handed, "handed", "WHERE carrier = ?", carrier)
 
 
 def own_names(vault: Vault, carrier: int) -> set[str]:
@@ -127,6 +114,46 @@ def handed_of(vault: Vault, carrier: int, bundle: bytes) -> list[Handed]:
     return select(vault, Handed, "handed", "WHERE carrier = ? AND bundle = ? ORDER BY rowid", carrier, bundle)
 
 
+def put_names(vault: Vault, carrier: int) -> set[str]:
+    """The names of our parcels that were put on a road."""
+    return {row[0] for row in vault.all("SELECT name FROM handed WHERE carrier = ? AND put = 1", carrier)}
+
+
+def waiting(vault: Vault, carrier: int, bundle: bytes, most: int) -> list[Handed]:
+    """The first parcels of a bundle that are planned on a road and not put."""
+    where = "WHERE bundle = ? AND carrier = ? AND put = 0 ORDER BY rowid LIMIT ?"
+    return select(vault, Handed, "handed", where, bundle, carrier, most)
+
+
+def lying(vault: Vault, carrier: int, bundle: bytes) -> Lying:
+    """What of a bundle was planned on a road and is not known to be gone."""
+    row = vault.one(
+        "SELECT count(*), count(*) - coalesce(sum(put), 0), coalesce(max(at), 0), min(until) FROM handed"
+        " WHERE bundle = ? AND carrier = ?",
+        bundle, carrier,
+    )  # fmt: skip
+    assert row is not None
+    return Lying(*row)
+
+
+def over_on(vault: Vault, carrier: int, before_ms: int, after_ms: int) -> list[str]:
+    """Names to come off a road: of what is over, of notes not put, and of what was planned outside of two instants."""
+    found = vault.all(
+        "SELECT name FROM handed WHERE carrier = ?1 AND over = 1"
+        " UNION SELECT name FROM handed WHERE carrier = ?1 AND bundle IS NULL AND put = 0"
+        " UNION SELECT name FROM handed WHERE carrier = ?1 AND at <= ?2"
+        " UNION SELECT name FROM handed WHERE carrier = ?1 AND at > ?3",
+        carrier, before_ms, after_ms,
+    )  # fmt: skip
+    return [row[0] for row in found]
+
+
+def pairing_names(vault: Vault, carrier: int, bond: int, but: bytes) -> list[str]:
+    """Names of a bond's pairing messages on a road, but for one: the others are over."""
+    where = "WHERE carrier = ? AND bundle IS NOT NULL AND refs IS NULL AND +bond = ? AND bundle <> ?"
+    return [row[0] for row in vault.all(f"SELECT name FROM handed {where}", carrier, bond, but)]
+
+
 def was_put(vault: Vault, carrier: int, name: str, until: int | None) -> None:
     """A parcel is on the road."""
     update(vault, "handed", "carrier = ? AND name = ?", (carrier, name), put=1, until=until)
@@ -135,6 +162,31 @@ def was_put(vault: Vault, carrier: int, name: str, until: int | None) -> None:
 def drop_handed(vault: Vault, carrier: int, name: str) -> None:
     """Forget a parcel of ours."""
     vault.run("DELETE FROM handed WHERE carrier = ? AND name = ?", carrier, name)
+
+
+# -- when a road is used for it -----------------------------------------------------------------------
+
+
+def due_on(vault: Vault, carrier: int, kind: int, by_ms: int, most: int) -> list[DueBundle]:
+    """What is due on a road: urgent letters first, then the oldest. Bundles of a letter that was asked back wait."""
+    ahead = by_ms + ROAD_AFTER_DAYS_MAX * DAY_MS + DAY_MS if by_ms else 1 << 62
+    found = vault.all(
+        "SELECT hash, b.bond, letter, b.kind, length, made_day, next_index, passes, accepted_at, after_days"
+        " FROM sendings AS s CROSS JOIN bundles_out AS b ON hash = bundle CROSS JOIN letters AS l ON seq = letter"
+        " CROSS JOIN bond_carriers AS r ON r.bond = s.bond AND r.carrier = s.carrier"
+        " WHERE s.carrier = ? AND (due_at <= ? OR due_at > ?) AND b.kind = ? AND recall_at IS NULL"
+        " ORDER BY urgent DESC, seq, hash LIMIT ?",
+        carrier, by_ms, ahead, kind, most,
+    )  # fmt: skip
+    return [DueBundle(*row) for row in found]
+
+
+def send_at(vault: Vault, carrier: int, bundle: bytes, due_at: int, passes: int | None = None) -> None:
+    """Look at a bundle on a road again at an instant; ``passes`` None leaves them."""
+    vault.run(
+        "UPDATE sendings SET due_at = ?, passes = coalesce(?, passes) WHERE bundle = ? AND carrier = ?",
+        due_at, passes, bundle, carrier,
+    )  # fmt: skip
 
 
 # -- in ----------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ _INSTANTS = {
     "prekeys_ours": ("superseded_at",),
     "letters": ("read_at", "receipt_at", "recall_at"),
     "handed": ("at",),
+    "sendings": ("due_at",),
     "bundles_in": ("first_at",),
     "quarantine": ("at",),
 }

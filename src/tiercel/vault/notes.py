@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from tiercel.limits import RECEIPT_DELAY_MS_MAX
+from tiercel.delivery.rows import ANSWER, EXPIRED, HAVE, RECALL, RECEIPT, WANT, NoteDue
+from tiercel.limits import HOUR_MS, RECEIPT_DELAY_HOURS_MAX
 
 from .roads import carriers_of
 from .rows import insert, select
 from .store import Vault
 
-RECEIPT, WANT, HAVE, EXPIRED, RECALL, ANSWER = "receipt", "want", "have", "expired", "recall", "answer"
-
-
-@dataclass(frozen=True)
-class NoteDue:
-    """A row of ``notes_due``."""
-
-    id: int
-    bond: int
-    carrier: int
-    what: str
-    subject: bytes
-    detail: bytes
-    visit: int
+__all__ = [
+    "ANSWER", "EXPIRED", "HAVE", "RECALL", "RECEIPT", "WANT", "NoteDue", "due", "said", "say", "unsay",
+    "unsay_receipts", "waits",
+]  # fmt: skip
 
 
 def say(
@@ -40,16 +29,8 @@ def say(
 def due(vault: Vault, bond: int, carrier: int, visit: int, now_ms: int) -> list[NoteDue]:
     """What may be said on a road at this visit, oldest first. Nothing waits longer than receipts may."""
     where = "WHERE bond = ? AND carrier = ? AND visit < ? AND NOT (due_at > ? AND due_at <= ?) ORDER BY id"
-    return select(vault, NoteDue, "notes_due", where, bond, carrier, visit, now_ms, now_ms + RECEIPT_DELAY_MS_MAX)
-
-
-def next_due_at(vault: Vault, bond: int, now_ms: int) -> int | None:
-    """When what waits already is due, so that something new goes with it."""
-    row = vault.one(
-        "SELECT min(due_at) FROM notes_due WHERE bond = ? AND due_at > ? AND due_at <= ?",
-        bond, now_ms, now_ms + RECEIPT_DELAY_MS_MAX,
-    )  # fmt: skip
-    return row[0] if row else None
+    most_ms = now_ms + RECEIPT_DELAY_HOURS_MAX * HOUR_MS
+    return select(vault, NoteDue, "notes_due", where, bond, carrier, visit, now_ms, most_ms)
 
 
 def said(vault: Vault, ids: list[int]) -> None:

@@ -99,6 +99,11 @@ def roads_of(vault: Vault, bond: int) -> list[BondRoad]:
     return [BondRoad(*row) for row in vault.all(f"SELECT {columns} FROM bond_carriers {where}", bond)]
 
 
+def foremost_places(vault: Vault) -> dict[int, int]:
+    """The foremost place of each carrier in the order of any bond that uses it."""
+    return dict(vault.all("SELECT carrier, min(place) FROM bond_carriers GROUP BY carrier"))
+
+
 def bonds_on(vault: Vault, carrier: int) -> list[int]:
     """The ids of the bonds that use a carrier."""
     return [row[0] for row in vault.all("SELECT bond FROM bond_carriers WHERE carrier = ? ORDER BY bond", carrier)]

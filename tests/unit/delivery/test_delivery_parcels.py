@@ -1,73 +1,59 @@
-"""Our parcels on one road."""
+"""How long a word about a bundle takes, and what a handing over is called."""
 
 from __future__ import annotations
 
 import pytest
 
-from tiercel.delivery.parcels import OnRoad, comes_off, handed_over, handing_over, pass_due
-from tiercel.limits import DAY_MS, FOLDER_KEEP_DAYS
+from tiercel.delivery.parcels import handing_over, usual_round_trip_ms, wait_ms
+from tiercel.limits import DAY_MS, RECEIPT_DELAY_MS_MAX
 
-HASH, NOW = b"h" * 32, 20_000 * DAY_MS
-
-
-def parcel(bundle: bytes | None = HASH, days: float = 0, put: bool = True, here: bool = True) -> OnRoad:
-    return OnRoad(bundle, int(NOW - days * DAY_MS), put, here)
+NOW = 20_000 * DAY_MS
 
 
-@pytest.mark.parametrize("put", [True, False])
-@pytest.mark.parametrize("here", [True, False])
-def test_a_parcel_of_a_live_bundle_stays_and_of_another_comes_off(put: bool, here: bool) -> None:
-    assert not comes_off(parcel(put=put, here=here), {HASH}, NOW, clock_doubtful=False)
-    assert comes_off(parcel(put=put, here=here), set(), NOW, clock_doubtful=False)
-    assert comes_off(parcel(put=put, here=here), set(), NOW, clock_doubtful=True)
+@pytest.mark.parametrize(
+    ("delay_days", "by_time", "seen_days", "days"),
+    [
+        (60, False, (), 120),
+        (60, False, (1,), 120),
+        (0, False, (), RECEIPT_DELAY_MS_MAX / DAY_MS),
+        (30, True, (), 61),
+        (30, True, (0.1, 0.2), 1),
+        (30, True, (2, 9, 3), 9),
+        (30, True, (2, 400), 61),
+        (0, True, (5,), 1 + RECEIPT_DELAY_MS_MAX / DAY_MS),
+    ],
+)
+def test_a_word_takes_the_declared_time_where_losses_show_and_the_usual_one_where_only_time_tells(
+    delay_days: float, by_time: bool, seen_days: tuple[float, ...], days: float
+) -> None:
+    seen = [int(each * DAY_MS) for each in seen_days]
+    assert usual_round_trip_ms(int(delay_days * DAY_MS), by_time, seen) == days * DAY_MS
 
 
-@pytest.mark.parametrize("put", [True, False])
-def test_a_note_stays_until_it_is_fetched(put: bool) -> None:
-    assert not comes_off(parcel(None, put=put), set(), NOW, clock_doubtful=False)
-    assert comes_off(parcel(None, put=put, here=False), set(), NOW, clock_doubtful=False)
-
-
-@pytest.mark.parametrize("bundle", [HASH, None])
-def test_what_lay_too_long_comes_off_but_not_on_the_word_of_a_clock_in_doubt(bundle: bytes | None) -> None:
-    last, over = parcel(bundle, FOLDER_KEEP_DAYS - 0.01), parcel(bundle, FOLDER_KEEP_DAYS)
-    assert not comes_off(last, {HASH}, NOW, clock_doubtful=False)
-    assert comes_off(over, {HASH}, NOW, clock_doubtful=False)
-    assert not comes_off(over, {HASH}, NOW, clock_doubtful=True)
-
-
-def test_a_pass_is_due_when_nothing_lies_there_or_waits_to_be_put() -> None:
-    assert due()
-    assert due(parcel(here=False), parcel(here=False))
-    assert not due(parcel(here=False), parcel())
-    assert not due(parcel(here=False), parcel(here=False, put=False))
-
-
-def due(*parcels: OnRoad, delay_days: float = 60, doubtful: bool = False) -> bool:
-    return pass_due(parcels, int(delay_days * DAY_MS), NOW, clock_doubtful=doubtful)
-
-
-def test_a_pass_is_due_when_what_lies_there_was_not_answered_for_longer_than_a_word_takes() -> None:
-    assert not due(parcel(days=29.99)) and due(parcel(days=30)), "capped"
-    assert not due(parcel(days=3.99), delay_days=1) and due(parcel(days=4), delay_days=1)
-    assert not due(parcel(days=40), parcel(days=1)), "some of it was put again since, as asked"
-    assert not due(parcel(days=20), parcel(days=7.99), delay_days=1), "the second wait is twice the first"
-    assert due(parcel(days=20), parcel(days=8), delay_days=1)
-    assert not due(parcel(days=40, put=False)) and not due(parcel(days=40, here=False, put=False))
-    assert due(parcel(days=40), parcel(days=1, here=False))
-    assert not due(parcel(days=-0.5)) and due(parcel(days=-3650)), "put by a clock that ran ahead"
-
-
-def test_a_clock_in_doubt_puts_nothing_again_by_time() -> None:
-    assert not due(parcel(days=400), doubtful=True) and not due(parcel(days=-3650), doubtful=True)
-    assert due(parcel(here=False), doubtful=True), "what is not there any more is no matter of time"
-
-
-def test_a_letter_is_handed_over_when_the_road_took_all_parcels_of_all_its_bundles() -> None:
-    assert handed_over([[True], [True, True]])
-    assert not handed_over([[True], [True, False]])
-    assert not handed_over([[True], []])
-    assert not handed_over([])
+@pytest.mark.parametrize(
+    ("tries", "until_days", "days"),
+    [
+        (-1, None, 4),
+        (0, None, 4),
+        (1, None, 8),
+        (2, None, 16),
+        (3, None, 30),
+        (1000, None, 30),
+        (0, 3, 3),
+        (0, 9, 4),
+        (2, 9, 9),
+        (0, -5, 1),
+        (0, 0.01, 1),
+        (2, 0.01, 4),
+        (9, 0.01, 30),
+    ],
+)
+def test_the_sooner_of_time_and_promise_ends_the_wait_and_each_pass_doubles_both(
+    tries: int, until_days: float | None, days: int
+) -> None:
+    """A road that promises less than a day is not believed more than a day: it would be filled at every visit."""
+    until = None if until_days is None else NOW + int(until_days * DAY_MS)
+    assert wait_ms(NOW, 2 * DAY_MS, tries, until) == days * DAY_MS
 
 
 def test_handing_over_a_second_time_is_called_so() -> None:

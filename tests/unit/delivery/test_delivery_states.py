@@ -12,28 +12,28 @@ S, E = State, Event
 RECEIPTS = (E.RECEIPT_ARRIVED, E.RECEIPT_READ, E.REPLY_CAME)
 COLUMNS = (
     E.SENT, E.SEALED, E.PUT, E.RECEIPT_ARRIVED, E.RECEIPT_READ, E.REPLY_CAME, E.RETURNED, E.RECALLED, E.DEADLINE_PASSED,
-    E.BOND_ENDED, E.DOUBTED, E.CONFIRMED,
+    E.BOND_ENDED, E.CROSSED, E.DOUBTED, E.CONFIRMED,
 )  # fmt: skip
 TABLE = """
-    draft        accepted -           -           -        -       -        -        -        -       -  -    -
-    accepted     -        sealed      -           -        -       -        -        recalled expired held  held -
-    sealed       -        sealed      handed_over arrived  read    answered returned recalled expired held  held -
-    handed_over  -        handed_over handed_over arrived  read    answered returned -        expired held  held -
-    arrived      -        -           -           arrived  read    answered returned -        -       -  -    -
-    read         -        -           -           read     read    answered crossed  -        -       -  -    -
-    answered     -        -           -           answered answered answered crossed -        -       -  -    -
-    returned     -        -           -           returned crossed crossed  returned -        -       -  -    -
-    recalled     -        -           -           -        -       -        -        -        -       -  -    -
-    expired      -        -           -           arrived  read    answered returned -        -       -  -    -
-    crossed      -        -           -           crossed  crossed crossed  crossed  -        -       -  -    -
-    held         accepted -        -        arrived  read     answered returned recalled -        -  -    accepted
+    draft    accepted -      -      -        -        -        -        -        -       -    -       -    -
+    accepted -        sealed -      -        -        -        -        recalled expired held -       held -
+    sealed   -        sealed handed arrived  read     answered returned recalled expired held crossed held -
+    handed   -        handed handed arrived  read     answered returned -        expired held crossed held -
+    arrived  -        -      -      arrived  read     answered returned -        -       -    crossed -    -
+    read     -        -      -      read     read     answered crossed  -        -       -    crossed -    -
+    answered -        -      -      answered answered answered crossed  -        -       -    crossed -    -
+    returned -        -      -      returned crossed  crossed  returned -        -       -    crossed -    -
+    recalled -        -      -      -        -        -        -        -        -       -    -       -    -
+    expired  -        -      -      arrived  read     answered returned -        -       -    crossed -    -
+    crossed  -        -      -      crossed  crossed  crossed  crossed  -        -       -    crossed -    -
+    held     accepted -      -      arrived  read     answered returned recalled -       -    crossed -    accepted
 """
 
 
 def rows() -> dict[State, tuple[State | None, ...]]:
     found = {}
     for line in TABLE.split("\n")[1:-1]:
-        first, *rest = (word.replace("_", " ") for word in line.split())
+        first, *rest = (word.replace("handed", "handed over") for word in line.split())
         found[State(first)] = tuple(None if word == "-" else State(word) for word in rest)
     return found
 
@@ -54,6 +54,7 @@ def test_what_was_recalled_before_it_left_stays_so_whatever_comes() -> None:
 @pytest.mark.parametrize("orders", list(itertools.permutations((*RECEIPTS, E.RETURNED), 3)))
 def test_no_order_of_what_comes_back_makes_a_letter_less_confirmed(orders: tuple[Event, ...]) -> None:
     """Evidence is never taken back: a sign of reading and a return together are `crossed`, in either order."""
+    assert all(after(state, E.CROSSED) in (None, S.CROSSED) for state in State)
     state, seen = S.HANDED_OVER, set()
     for event in orders:
         state = after(state, event) or state

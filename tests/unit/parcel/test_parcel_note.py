@@ -79,7 +79,7 @@ REFUSED = {
     "have as text": changed(4, ["x" * 32]),
     "pid of 16": changed(5, [ID]),
     "recall of 8": changed(6, [PID]),
-    "answer 2": changed(7, [[ID, 2]]),
+    "answer 3": changed(7, [[ID, 3]]),
     "nil for a list": changed(4, None),
 }
 

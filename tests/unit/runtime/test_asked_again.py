@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from people import START_MS, Person, bonded, exchange
+from tiercel.delivery.asking import ASKED_AGAIN_MAX
 from tiercel.letter.record import EnclosureRecord, LetterRecord
 from tiercel.limits import DAY_MS
-from tiercel.runtime import asking, seals
+from tiercel.runtime import housekeeping, seals
 from tiercel.vault import bundles
 
 WEEK_DAYS = 8
@@ -46,20 +47,20 @@ def test_a_thousand_enclosures_that_nobody_has_draw_few_wants(tmp_path: Path, mo
     ada = _named(tmp_path, monkeypatch, 1000, 1 << 20)
     ada.clock.advance(days=WEEK_DAYS)
     before = ada.home.vault.generation
-    asking.ask_again(ada.home)
+    housekeeping.tick(ada.home)
     assert ada.home.vault.generation == before + 1, "one commit for all"
     wants = _wants(ada)
-    assert len(wants) == asking.ASKED_AGAIN_MAX
+    assert len(wants) == ASKED_AGAIN_MAX
     assert {struct.unpack(">IH", detail)[0] for _subject, detail in wants} == {0}, "the rest once something came"
-    asking.ask_again(ada.home)
-    assert len(_wants(ada)) == 2 * asking.ASKED_AGAIN_MAX, "others at the next visit"
+    housekeeping.tick(ada.home)
+    assert len(_wants(ada)) == 2 * ASKED_AGAIN_MAX, "others at the next visit"
 
 
 def test_what_has_no_room_is_not_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ada = _named(tmp_path, monkeypatch, 3, 1 << 20)
-    monkeypatch.setattr(asking, "SPOOL_FREE_PARTS", 1 << 50)
+    monkeypatch.setattr(housekeeping, "SPOOL_FREE_PARTS", 1 << 50)
     ada.clock.advance(days=WEEK_DAYS)
-    asking.ask_again(ada.home)
+    housekeeping.tick(ada.home)
     assert _wants(ada) == []
 
 

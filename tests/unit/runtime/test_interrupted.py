@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from people import Person, ada_and_bo, bonded, exchange
+from tiercel.delivery.rows import Handed
 from tiercel.errors import DiskFull, NameTaken, TwoAnswers, UsageError, VaultError
 from tiercel.limits import DAY_MS
-from tiercel.runtime import bonds, putting, reading, spools, syncing, writing, writing_roads
+from tiercel.runtime import bonds, pairing_road, putting, reading, spools, syncing, writing
 from tiercel.runtime.home import Home
 from tiercel.runtime.planning import RoadAt
-from tiercel.vault import bundles
+from tiercel.runtime.writing_roads import Writing
 
 
 def test_a_letter_that_was_asked_back_is_not_sealed_again(tmp_path: Path) -> None:
@@ -35,16 +36,15 @@ def test_a_letter_recalled_while_a_visit_runs_does_not_leave(tmp_path: Path, mon
     """The visit had listed the letter, the recall found nothing on the roads, and the visit then put it there."""
     ada, bo = bonded(tmp_path)
     letter = ada.write("Not this one.")
-    whole = bundles.out_of_bond
+    real = Writing.write
 
-    def recalled_now(vault: object, bond: int) -> list[bundles.BundleOut]:
-        found = whole(ada.home.vault, bond)
-        monkeypatch.setattr(bundles, "out_of_bond", whole)
+    def recalled_now(self: Writing) -> None:
         assert writing.recall(ada.home, letter).state == "recalled"
-        return found
+        real(self)
 
-    monkeypatch.setattr(writing_roads.bundles, "out_of_bond", recalled_now)
-    assert ada.sync().put == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(Writing, "write", recalled_now)
+        assert ada.sync().put == 0
     exchange(bo, ada)
     assert ada.state(letter) == "recalled" and not reading.letters(bo.home)
 
@@ -101,12 +101,12 @@ def test_half_a_pairing_parcel_does_not_stay_in_the_folder(tmp_path: Path, monke
 
     class Killed(BaseException): ...
 
-    def killed(_home: Home, road: RoadAt, parcels: list[tuple[bundles.Handed, bytearray]]) -> None:
+    def killed(_home: Home, road: RoadAt, parcels: list[tuple[Handed, bytearray]]) -> None:
         (tmp_path / "post" / (parcels[0][0].name + ".part")).write_bytes(b"half")
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(writing_roads, "put_sealed", killed)
+        patch.setattr(pairing_road, "put_sealed", killed)
         with pytest.raises(Killed):
             syncing.sync(bo.home)
     exchange(bo, ada, bo)
@@ -114,7 +114,7 @@ def test_half_a_pairing_parcel_does_not_stay_in_the_folder(tmp_path: Path, monke
 
 
 def sync_killed_before_the_word(person: Person, patch: pytest.MonkeyPatch) -> None:
-    """A visit that ends after its last parcel is marked as put, before the letter is said to be handed over."""
+    """A visit that ends after its last parcel lies on the road, before that is remembered."""
 
     class Killed(BaseException): ...
 
@@ -122,7 +122,7 @@ def sync_killed_before_the_word(person: Person, patch: pytest.MonkeyPatch) -> No
         raise Killed
 
     with patch.context() as inner:
-        inner.setattr(putting, "_handed_over", killed)
+        inner.setattr(putting, "ParcelsPut", killed)
         with pytest.raises(Killed):
             syncing.sync(person.home)
     person.reopen()

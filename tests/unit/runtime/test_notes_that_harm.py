@@ -8,12 +8,14 @@ import msgspec
 
 from people import Person, bonded, exchange
 from post_office import parcels
+from tiercel.delivery.events import ParcelsGone
+from tiercel.delivery.events import ParcelsGone
 from tiercel.limits import DAY_MS
 from tiercel.parcel.note import Note, Want
 from tiercel.runtime import hearing, reading, writing
 from tiercel.runtime.planning import RoadAt
 from tiercel.vault import bonds as bond_rows
-from tiercel.vault import roads
+from tiercel.vault import bundles, roads
 from tiercel.wire import to_base32
 
 
@@ -21,9 +23,9 @@ def hear(person: Person, note: Note, lies_there: bool = False) -> str | None:
     """Let one person hear a note that the other side might have sealed, unchecked, their own parcels there or not."""
     vault, row = person.home.vault, roads.all_carriers(person.home.vault)[0]
     road = RoadAt(row, person.home.open_carrier(row))
-    if lies_there:
-        road.present = {entry.name for entry in road.carrier.list()}
-    with vault.transaction():
+    there = {entry.name for entry in road.carrier.list()} if lies_there else set[str]()
+    person.home.office.step(ParcelsGone(row.id, tuple(bundles.put_names(vault, row.id) - there)))
+    with person.home.office.transaction():
         record = msgspec.msgpack.encode(note)
         return hearing.hear(person.home, bond_rows.all_bonds(vault)[0], record, road, superseded=False)
 

@@ -17,7 +17,7 @@ from tiercel.errors import CarrierError, ParcelTaken, SealBroken
 from tiercel.limits import DAY_MS
 from tiercel.parcel.box import Kind, seal_symbols
 from tiercel.runtime import bonds, putting, reading, seals, syncing, telling
-from tiercel.runtime.writing_roads import write_road
+from tiercel.runtime.writing_roads import Writing
 
 
 def rows(person: Person, where: str = "1") -> int:
@@ -48,21 +48,22 @@ def test_a_bundle_that_cannot_be_sealed_stops_no_other_and_is_planned_anew(
     seal = Unsealable(seal_symbols, error)
     monkeypatch.setattr(putting, "seal_symbols", seal)
     good = ada.write("two")
+    real = Writing.write
 
-    def poisoned(*args: object) -> None:
+    def poisoned(self: Writing) -> None:
         found = ada.home.vault.one(
             "SELECT hash FROM bundles_out WHERE letter = (SELECT min(seq) FROM letters WHERE kind = 0)"
         )
         assert found is not None
         seal.hash = found[0]
-        write_road(*args)  # type: ignore[arg-type]
+        real(self)
 
-    monkeypatch.setattr(syncing, "write_road", poisoned)
-    said = ada.sync().notices
+    with monkeypatch.context() as patch:
+        patch.setattr(Writing, "write", poisoned)
+        said = ada.sync().notices
     assert any("bo" in each and error.__name__ in each for each in said)
     assert ada.state(good) == "handed over" and ada.state(bad) == "sealed"
     assert rows(ada, "put = 0") == 0
-    monkeypatch.setattr(syncing, "write_road", write_road)
     seal.hash = b""
     exchange(ada, bo)
     assert ada.state(bad) == ada.state(good) == "arrived"

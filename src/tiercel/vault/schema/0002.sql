@@ -38,6 +38,8 @@ CREATE INDEX sendings_due ON sendings (carrier, due_at);
 ALTER TABLE handed ADD COLUMN over INTEGER NOT NULL DEFAULT 0;  -- what it is a part of is over: it comes off with the next visit
 CREATE INDEX handed_over ON handed (carrier) WHERE over = 1;
 CREATE INDEX handed_at ON handed (carrier, at);
+CREATE INDEX handed_waiting ON handed (bundle, carrier) WHERE put = 0;
+CREATE INDEX handed_notes ON handed (carrier) WHERE bundle IS NULL;
 CREATE INDEX handed_pairing ON handed (carrier) WHERE bundle IS NOT NULL AND refs IS NULL;
 
 -- What is under way is sent on every road of its bond, and what is over comes off them, whoever writes bundles_out.

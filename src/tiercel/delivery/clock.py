@@ -1,0 +1,45 @@
+"""What ends by time: only where the clock is not in doubt, and keys only where it agrees with what was heard (A47).
+
+Source: spec/delivery.md 7.
+"""
+
+from __future__ import annotations
+
+from tiercel.delivery import generations
+from tiercel.delivery.effects import RemoveFiles
+from tiercel.delivery.events import VisitEnded
+from tiercel.delivery.rows import BondAt
+from tiercel.delivery.step import Step
+from tiercel.limits import (
+    DAY_MS,
+    EPOCH_DAYS,
+    GENERATION_KEPT_DAYS,
+    PREKEY_KEPT_DAYS,
+    QUARANTINE_DAYS,
+    UNCLAIMED_KEPT_DAYS,
+)
+
+
+def agreed_ms(now_ms: int, newest_heard: int) -> int:
+    """The instant that the clock and what was heard agree has come: a wrong clock alone deletes no key."""
+    return min(now_ms, (newest_heard + 1) * EPOCH_DAYS * DAY_MS)
+
+
+def visit_ended(step: Step, _event: VisitEnded) -> None:
+    """Delete what time has ended."""
+    if step.moment.clock_doubtful:
+        return
+    for bond in step.ledger.bonds():
+        generations.forget_epochs(step, bond, step.now_ms)
+        _delete_keys(step, bond)
+    step.ledger.empty_quarantine(step.now_ms - QUARANTINE_DAYS * DAY_MS)
+    files = step.ledger.drop_unclaimed(step.now_ms - UNCLAIMED_KEPT_DAYS * DAY_MS)
+    if files:
+        step.do(RemoveFiles(tuple(files)))
+
+
+def _delete_keys(step: Step, bond: BondAt) -> None:
+    agreed = agreed_ms(step.now_ms, bond.newest_heard)
+    kept = PREKEY_KEPT_DAYS * DAY_MS
+    step.ledger.expire_prekeys(bond.id, agreed // DAY_MS - PREKEY_KEPT_DAYS, agreed - kept)
+    step.ledger.drop_old_roots(bond.id, agreed - GENERATION_KEPT_DAYS * DAY_MS)

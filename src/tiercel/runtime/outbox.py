@@ -1,0 +1,34 @@
+"""The outbox as a person sees it: what waits and why, what is tried next, and what a person can do where one must."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tiercel.delivery.outlook import Why
+
+from . import outlooks
+from .home import Home
+from .views import OutboxItem
+
+_REMEDIES = {
+    Why.HELD: "Compare the words again, and say that it was {bond}: tiercel bond words {bond}",
+    Why.ENDED: "Nothing carries it any more. Write it again in a new bond.",
+    Why.KEY: "It is sealed once {bond} has synced, and you after that.",
+    Why.ENCLOSURE: "Put back a copy of the vault folder, or take it back (tiercel recall {id}) and write anew.",
+    Why.ROAD: "Give the bond a road: tiercel bond roads {bond} CARRIER",
+}
+
+
+def outbox(home: Home, bond: str | None = None) -> list[OutboxItem]:
+    """Our letters that wait, to one bond or to all: urgent ones first, then the oldest.
+
+    Raises:
+        NameUnknown: There is no such bond.
+    """
+    chosen = None if bond is None else home.bond(bond).name
+    return [_with_remedy(item) for item in outlooks.outbox(home) if chosen in (None, item.bond)]
+
+
+def _with_remedy(item: OutboxItem) -> OutboxItem:
+    said = _REMEDIES.get(Why(item.why), "")
+    return replace(item, remedy=said.replace("{bond}", item.bond).replace("{id}", item.id[:8]))
