@@ -36,6 +36,14 @@ WORDS = views.WordsView("Bo", ("one", "two", "three", "four", "five", "six"), (v
 RECEIPTS = views.ReceiptsView("Bo", True, False, 0)
 PROBLEM = views.ProblemView("Bo", "key_expired", NOW, "It cannot be opened.", "It is sealed again.", "")
 ROADS = views.BondRoadsView("Bo", (views.RoadView("share", 0), views.RoadView("stick", 7)))
+STEPS = (
+    views.NextView("put there with the next sync", None, "share"),
+    views.NextView("sent again, if no receipt came by then", NOW, "stick", NOW),
+)
+WAITING = views.OutboxItem(
+    ID, "Bo", "handed over", "on its way; no receipt yet", STEPS[0].what, None, "share", STEPS, urgent=True,
+    subject="The garden",
+)  # fmt: skip
 REPORT = views.SyncReport(2, 1, 1, 3)
 
 
@@ -112,7 +120,8 @@ class Stage:
             "bonds.refuse": replace(BOND, state="refused"), "bonds.end": replace(BOND, state="ended"),
             "bonds.retention": views.RetentionView("Bo", "keep", None),
             "bonds.set_retention": views.RetentionView("Bo", "keep", 30),
-            "problems.problems": [PROBLEM], "roads.bond_roads": ROADS, "roads.set_bond_roads": ROADS,
+            "outbox.outbox": [WAITING], "problems.problems": [PROBLEM],
+            "roads.bond_roads": ROADS, "roads.set_bond_roads": ROADS,
             "receipts.receipts": RECEIPTS, "receipts.set_receipts": lambda _home, view: view,
             "writing.check": None, "drafts.text": "old text", "drafts.edit": replace(LETTER, state="draft"),
             "drafts.discard": replace(LETTER, state="draft"),

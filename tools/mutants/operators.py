@@ -36,6 +36,7 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 }  # fmt: skip
 _STYLE_KEYWORDS = {"frozen", "slots", "kw_only", "strict"}
 _NOT_NUMBERS = {"VERSION", "LETTER_CLASSES"}
+_SYMMETRIC = {"min", "max", "same", "compare_digest"}
 _TEXT_MAX = 90
 
 
@@ -240,7 +241,8 @@ class _Finder:
             yield Site(where, item.lineno, operator, before, "left out", _sets(node, name, rest))
 
     def _arguments(self, node: ast.Call, where: str) -> Iterator[Site]:
-        for at in range(len(node.args) - 1):
+        symmetric = _text(node.func).split(".")[-1] in _SYMMETRIC
+        for at in range(0 if symmetric else len(node.args) - 1):
             args = [*node.args[:at], node.args[at + 1], node.args[at], *node.args[at + 2 :]]
             if ast.dump(args[at]) != ast.dump(args[at + 1]) and not isinstance(args[at], ast.Starred):
                 other = ast.Call(node.func, args, node.keywords)
@@ -261,7 +263,9 @@ class _Finder:
                     yield _site(where, node, "slice", other, _sets(node.slice, name, None))
             yield from self._fields(node.slice, where)
         elif isinstance(node.slice, ast.Tuple):  # the parts of a type, or of an index
-            yield from self._fields(node.slice, where)
+            for at, part in enumerate(node.slice.elts):
+                if not isinstance(part, ast.List):  # what a callable takes
+                    yield from self._expression(part, where, _into(node.slice.elts, at))
         else:
             yield from self._expression(node.slice, where, _onto(node, "slice"))
 

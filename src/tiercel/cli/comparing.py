@@ -12,7 +12,7 @@ from tiercel.cli.kinds import KNOWN_NAME
 from tiercel.cli.session import Session
 
 if TYPE_CHECKING:
-    from tiercel.runtime.views import WordsView
+    from tiercel.runtime.views import BondView, WordsView
 
 
 @command("words", examples=[("tiercel bond words Bo", "")])
@@ -70,7 +70,8 @@ def what_to_do(view: WordsView) -> list[str]:
             f"It was not, or they differ: tiercel bond end {name}",
         ]
     if view.state == "bonded":
-        return [read, f"Not the same: tiercel bond end {name}"]
+        same = [f"The same, and {name} knows of it: tiercel bond confirm {name}"] if view.warnings else []
+        return [read, *same, f"Not the same: tiercel bond end {name}"]
     return [f"This bond is {output.plain(view.state)}; there is nothing to confirm."]
 
 
@@ -78,20 +79,30 @@ def what_to_do(view: WordsView) -> list[str]:
 @click.argument("name", type=KNOWN_NAME)
 @click.pass_obj
 def confirm(session: Session, name: str) -> None:
-    """Say that the six words are the same on both sides."""
+    """Say that the six words are the same on both sides.
+
+    Of a bond that is made already it says so anew: the warnings of a copy go, and letters held in doubt go on.
+    """
     from tiercel.runtime import bonds as runtime_bonds
 
     with session.home() as home:
-        already = any(one.name == name and one.confirmed == "us" for one in runtime_bonds.bonds(home))
+        before = next((one for one in runtime_bonds.bonds(home) if one.name == name), None)
         view = runtime_bonds.confirm(home, name)
-    told = output.plain(name)
+    output.show(session.json, shapes.bond(view), [confirmed(view, before)])
+
+
+def confirmed(view: BondView, before: BondView | None) -> str:
+    """What the confirming changed."""
+    name = output.plain(view.name)
+    if view.state == "bonded" and before is not None and before.doubted_at is not None:
+        return f"Confirmed: it was {name}. What was held goes on with the next sync."
+    if view.state == "bonded" and before is not None and before.state == "bonded" and before.warnings:
+        return f"Confirmed anew with {name}; the warnings about a copy are taken away."
     if view.state == "bonded":
-        lines = [f"Bonded with {told}. Write: tiercel write {told}"]
-    elif already:
-        lines = [f"You had confirmed already; waiting for {told}."]
-    else:
-        lines = [f"Confirmed. {told} has to confirm as well; sync on both sides."]
-    output.show(session.json, shapes.bond(view), lines)
+        return f"Bonded with {name}. Write: tiercel write {name}"
+    if before is not None and before.confirmed == "us":
+        return f"You had confirmed already; waiting for {name}."
+    return f"Confirmed. {name} has to confirm as well; sync on both sides."
 
 
 @command("refuse", examples=[("tiercel bond refuse Bo", "")])

@@ -45,7 +45,7 @@ SECTIONS = {
     "Write and read": (
         "write", "edit", "send", "discard", "list", "read", "enclosure", "search", "track", "recall",
     ),
-    "Carry": ("carrier", "sync"),
+    "Carry": ("carrier", "sync", "outbox"),
     "Keep well": ("doctor", "problems", "clock", "passphrase", "completion"),
 }  # fmt: skip
 
@@ -97,7 +97,7 @@ def cli(ctx: click.Context, version: bool) -> None:
 for _command in (
     init.init, bond.bond, writing.write, drafts.edit, writing.send, drafts.discard, reading.list_letters,
     reading.read, reading.enclosure, reading.search, reading.track, writing.recall, carrier.carrier, sync.sync,
-    doctor.doctor, problems.problems, keeping.clock, keeping.passphrase, completion.completion,
+    reading.outbox, doctor.doctor, problems.problems, keeping.clock, keeping.passphrase, completion.completion,
 ):  # fmt: skip
     cli.add_command(_command)
 for _command in (

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from tiercel.cli import output, shapes
 
 if TYPE_CHECKING:
-    from tiercel.runtime.views import EnclosureView, EventView, LetterView, NextView, OpenLetterView, WayView
+    from tiercel.runtime.views import (
+        EnclosureView,
+        EventView,
+        LetterView,
+        NextView,
+        OpenLetterView,
+        OutboxItem,
+        WayView,
+    )
 
 PAGE_COLUMNS = 72
 TEXT_COLUMNS_MAX = 78
@@ -181,8 +189,9 @@ def broken(line: str) -> list[str]:
 
 
 def next_step(view: NextView) -> Iterator[str]:
-    """What is tried next: when, on which road, what."""
-    yield "with the next sync" if view.at is None else minute(view.at)
+    """What is tried next: when, unless with the next sync; on which road; what."""
+    if view.at is not None:
+        yield minute(view.at)
     if view.road:
         yield f"over {output.plain(view.road)}"
     yield output.plain(view.what)
@@ -198,3 +207,19 @@ def step(event: EventView) -> Iterator[str]:
         yield f"over {output.plain(event.road)}"
     if event.until is not None:
         yield f"held until {date(event.until)}"
+
+
+def outbox(items: Sequence[OutboxItem]) -> Iterator[str]:
+    """What waits: each letter, why it waits, what a person can do, what is tried next."""
+    for item in items:
+        about = f"  {output.plain(item.subject)}" if item.subject else ""
+        urgent = "  urgent" if item.urgent else ""
+        yield output.strong(f"{item.id[:8]} to {output.plain(item.bond)}: {output.state(item.state)}") + about + urgent
+        yield from broken(f"    {output.plain(item.why)}")
+        if item.remedy:
+            yield from broken(f"    {output.plain(item.remedy)}")
+        for one in item.steps:
+            yield from broken(f"    ○ {'  '.join(next_step(one))}")
+    if any(one.at is not None for item in items for one in item.steps):
+        yield ""
+        yield "Times are UTC."

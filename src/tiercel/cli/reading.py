@@ -1,4 +1,4 @@
-"""``tiercel list``, ``read``, ``enclosure``, ``search`` and ``track``: letters that are here."""
+"""``tiercel list``, ``read``, ``enclosure``, ``search``, ``track`` and ``outbox``: letters, looked at."""
 
 from __future__ import annotations
 
@@ -114,3 +114,16 @@ def track(session: Session, id: str) -> None:  # noqa: A002
     with session.home() as home:
         view = runtime_reading.track(home, id)
     output.show(session.json, shapes.way(view), pages.way(view))
+
+
+@command("outbox", examples=[("tiercel outbox", "all that waits"), ("tiercel outbox Bo", "what waits for Bo")])
+@click.argument("bond", type=KNOWN_NAME, required=False)
+@click.pass_obj
+def outbox(session: Session, bond: str | None) -> None:
+    """Show which letters of yours wait, why, and what is tried next."""
+    from tiercel.runtime import outbox as runtime_outbox
+
+    with session.home() as home:
+        items = runtime_outbox.outbox(home, bond)
+    lines = pages.outbox(items) if items else ["Nothing waits: every letter you sent has come to an end you can see."]
+    output.show(session.json, [shapes.waiting(item) for item in items], lines)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         LetterView,
         NextView,
         OpenLetterView,
+        OutboxItem,
         ProblemView,
         ReceiptsView,
         RetentionView,
@@ -199,6 +200,20 @@ def way(view: WayView) -> Shape:
         "direction": view.direction,
         "missing_before": view.missing_before,
         "steps": [next_step(one) for one in view.steps],
+    }
+
+
+def waiting(item: OutboxItem) -> Shape:
+    """A letter that waits."""
+    return {
+        "id": item.id,
+        "bond": item.bond,
+        "state": item.state,
+        "subject": item.subject,
+        "urgent": item.urgent,
+        "why": item.why,
+        "remedy": item.remedy,
+        "steps": [next_step(one) for one in item.steps],
     }
 
 

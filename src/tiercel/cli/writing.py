@@ -161,6 +161,8 @@ def tell(session: Session, view: LetterView, sends: bool = True) -> None:
     to, short = output.plain(view.bond), view.id[:8]
     if view.state == "draft":
         line = f"Kept as a draft: {short} to {to}. Send it: tiercel send {short}"
+    elif view.state == "held":
+        line = f"Held: {short} to {to}. It leaves once you confirmed the bond anew: tiercel bond words {to}"
     else:
         leaves = "It leaves with the next `tiercel sync`." if sends else NOT_SENDING
         line = f"{output.state(view.state).capitalize()}: {short} to {to}. {leaves}"

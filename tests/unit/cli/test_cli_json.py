@@ -49,6 +49,17 @@ PAGE_SHAPE = {
     **BOND_SHAPE, "roads": ROADS_SHAPE["roads"], "receipts": {"arrived": True, "read": False, "delay_hours": 0},
     "retention": {"sent": "keep", "received": "keep"}, "waiting": 2,
 }  # fmt: skip
+OUTBOX_SHAPE = {
+    "id": ID, "bond": "Bo", "state": "handed over", "subject": "The garden", "urgent": True,
+    "why": "on its way; no receipt yet", "remedy": "",
+    "steps": [
+        {"what": "put there with the next sync", "at": None, "road": "share", "until": None},
+        {
+            "what": "sent again, if no receipt came by then", "at": "2024-05-07T01:02:03Z", "road": "stick",
+            "until": "2024-05-07T01:02:03Z",
+        },
+    ],
+}  # fmt: skip
 SYNC_SHAPE = {"put": 2, "got": 1, "letters": 1, "waiting": 3, "troubles": [], "notices": []}
 
 COMMANDS = [
@@ -86,6 +97,8 @@ COMMANDS = [
     (["track", "3jkq"], WAY_SHAPE),
     (["sync"], SYNC_SHAPE),
     (["doctor"], [{"what": "vault", "well": True, "sentence": "The vault opens.", "remedy": ""}]),
+    (["outbox"], [OUTBOX_SHAPE]),
+    (["outbox", "Bo"], [OUTBOX_SHAPE]),
     (["problems"], [PROBLEM_SHAPE]),
     (["problems", "Bo"], [PROBLEM_SHAPE]),
     (["clock", "ok"], {"clock": "ok"}),

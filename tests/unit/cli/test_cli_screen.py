@@ -8,10 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from cli_stage import BOND, CARRIER, ID, INVITATION, LETTER, NOW, OPEN, REPORT, WAY, WORDS, Stage
+from cli_stage import BOND, CARRIER, ID, INVITATION, LETTER, NOW, OPEN, REPORT, WAITING, WAY, WORDS, Stage
 from tiercel.cli import output, pages, progress
 from tiercel.errors import CarrierMissing, NameUnknown
-from tiercel.runtime.views import EnclosureView, EventView, Finding, ReaderView, RoadTrouble
+from tiercel.runtime.views import (
+    BondRoadsView,
+    EnclosureView,
+    EventView,
+    Finding,
+    NextView,
+    ProblemView,
+    ReaderView,
+    ReceiptsView,
+    RoadTrouble,
+    RoadView,
+)
 
 EVIL = "a\x1b]0;owned\x07\x9b2J\u202etxt.exe\u2066\r\x00\udc80"
 
@@ -67,7 +78,7 @@ def test_the_way_is_drawn(stage: Stage) -> None:
         "3jkq2m7a to Bo: handed over", "",
         "  ● 2024-05-07 01:02  accepted", "  │",
         "  ● 2024-05-07 01:02  handed over  over stick  held until 2024-05-07", "  ┆",
-        "  ○ next: wait", "  ○ with the next sync  over stick  sent again  (held there until 2024-05-07)", "",
+        "  ○ next: wait", "  ○ over stick  sent again  (held there until 2024-05-07)", "",
         "Times are UTC.",
     ]  # fmt: skip
 
@@ -201,14 +212,18 @@ def test_nothing_that_came_from_others_drives_the_terminal(
     stage: Stage, terminal: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    letter = replace(LETTER, bond=EVIL, subject=EVIL)
+    letter, step = replace(LETTER, bond=EVIL, subject=EVIL), NextView(EVIL, None, EVIL, 0)
     stage.answers |= {
         "reading.letters": [letter], "reading.search": [letter],
         "reading.read": replace(
             OPEN, letter=letter, body=EVIL, place=EVIL, dated=EVIL, reply_to=EVIL,
             enclosures=(EnclosureView(1, EVIL, 1, False),),
         ),
-        "reading.track": replace(WAY, events=(EventView(0, EVIL, EVIL, 0),), next=EVIL),
+        "reading.track": replace(WAY, events=(EventView(0, EVIL, EVIL, 0),), next=EVIL, bond=EVIL, steps=(step,)),
+        "outbox.outbox": [replace(WAITING, bond=EVIL, why=EVIL, remedy=EVIL, subject=EVIL, steps=(step,))],
+        "problems.problems": [ProblemView(EVIL, EVIL, 0, EVIL, EVIL, EVIL)],
+        "roads.bond_roads": BondRoadsView(EVIL, (RoadView(EVIL, 1),)),
+        "receipts.receipts": ReceiptsView(EVIL, True, True, 0),
         "reading.save_enclosure": (Path("/" + EVIL.replace("\0", "")), 1),
         "bonds.bonds": [replace(BOND, name=EVIL, warnings=(EVIL,)), BOND],
         "bonds.words": replace(WORDS, bond=EVIL, readers=(ReaderView("them", EVIL, 0),)),
@@ -223,6 +238,7 @@ def test_nothing_that_came_from_others_drives_the_terminal(
         "list", "search x", "read x", "track x", "enclosure save x 1 --to /", "bond list", "bond words x",
         "carrier list", "write Bo --file -", "sync", "doctor", "send x", f"send x {EVIL}", f"frob{EVIL}",
         f"bond accept {EVIL} --name x --via x",
+        "outbox", "problems", "bond roads x", "bond receipts x", "bond show Bo",
     ):  # fmt: skip
         ended = stage.run(*line.split(" "), stdin=b"x", terminal=terminal)
         for text in (ended.text, ended.err):
@@ -399,3 +415,45 @@ def test_a_letter_that_crossed_and_is_not_here_says_why_it_is_empty(stage: Stage
     assert "another had shown it" in stage.run("read", "3jkq").text
     stage.answers["reading.read"] = replace(OPEN, letter=crossed, body="It is here.", enclosures=())
     assert "another had shown it" not in stage.run("read", "3jkq").text
+
+
+def test_the_outbox_says_why_and_what_is_tried_next(stage: Stage) -> None:
+    assert stage.run("outbox").text.splitlines() == [
+        "3jkq2m7a to Bo: handed over  The garden  urgent",
+        "    on its way; no receipt yet",
+        "    ○ over share  put there with the next sync",
+        "    ○ 2024-05-07 01:02  over stick  sent again, if no receipt came by then  (held there until 2024-05-07)",
+        "",
+        "Times are UTC.",
+    ]
+    held = replace(
+        WAITING, state="held", why="held: the bond has ended", steps=(), remedy="Write it again.", urgent=False
+    )
+    stage.answers["outbox.outbox"] = [replace(held, subject=None)]
+    assert stage.run("outbox", "Bo").text.splitlines() == [
+        "3jkq2m7a to Bo: held", "    held: the bond has ended", "    Write it again.",
+    ]  # fmt: skip
+    stage.answers["outbox.outbox"] = []
+    assert stage.run("outbox").text.startswith("Nothing waits")
+
+
+def test_confirming_anew_says_what_it_changed(stage: Stage) -> None:
+    bonded = replace(BOND, state="bonded", confirmed="both", warnings=())
+    stage.answers["bonds.confirm"] = bonded
+    for before, said in (
+        (replace(BOND, state="compare"), "Bonded with Bo. Write"),
+        (replace(bonded, doubted_at=NOW, warnings=("a copy",)), "Confirmed: it was Bo. What was held goes on"),
+        (replace(bonded, warnings=("This vault was put back",)), "the warnings about a copy are taken away"),
+        (bonded, "Bonded with Bo"),
+    ):
+        stage.answers["bonds.bonds"] = [before]
+        assert said in stage.run("bond", "confirm", "Bo").text
+    stage.answers["bonds.words"] = replace(WORDS, state="bonded", warnings=("This vault was put back",))
+    told = stage.run("bond", "words", "Bo").text
+    assert "tiercel bond confirm Bo" in told and "tiercel bond end Bo" in told
+
+
+def test_a_letter_to_a_bond_in_doubt_is_said_to_be_held(stage: Stage) -> None:
+    stage.answers["writing.write"] = replace(LETTER, state="held")
+    told = stage.run("write", "Bo", "--file", "-", stdin=b"x").text
+    assert told == "Held: 3jkq2m7a to Bo. It leaves once you confirmed the bond anew: tiercel bond words Bo\n"

@@ -51,7 +51,7 @@ def is_open(person: Person) -> bool:
     """Whether anything of a person's letters still waits for word: a receipt, an answer, an enclosure."""
     row = person.home.vault.one(
         "SELECT EXISTS (SELECT 1 FROM letters l JOIN bonds b ON b.id = l.bond WHERE b.state = 'bonded' AND ("
-        " l.direction = 'out' AND l.state IN ('accepted', 'sealed', 'handed over', 'held')"
+        " l.direction = 'out' AND l.kind = 0 AND l.state IN ('accepted', 'sealed', 'handed over', 'held')"
         " OR l.recall_at IS NOT NULL OR l.direction = 'in' AND l.kind = 0 AND l.arrived_at IS NULL"
         " AND l.state <> 'returned' AND (l.deadline_day IS NULL OR l.deadline_day >= ?)))",
         person.today,

@@ -34,7 +34,8 @@ KINDS: Final[dict[str, Road]] = {
 """What each kind of road declares of itself: DESIGN section 6."""
 
 RELAY_HOLDS_MS: Final = 30 * DAY_MS
-SWEPT_AFTER_MS: Final = 400 * DAY_MS
+TIDIED_AFTER_MS: Final = 75 * DAY_MS
+_TIDY_EVERY_MS: Final = 10 * DAY_MS
 Box = dict[str, tuple[bytes, int]]
 """What lies in one place: parcels, each with the time of its coming, by name."""
 Coming = tuple[int, int, str, str, bytes | None]
@@ -96,6 +97,7 @@ class WorldRoad:
         self.unflushed: dict[str, list[str]] = {}
         self.copy: tuple[dict[str, Box], list[Coming]] | None = None  # of its disk, as it once was
         self._number = 0
+        self._tidied_at = now_ms()
 
     # -- what people do --
 
@@ -108,14 +110,15 @@ class WorldRoad:
                 self.boxes[whom].pop(name, None)
             else:
                 self.boxes[whom].setdefault(name, (parcel, at))
+        if now - self._tidied_at > _TIDY_EVERY_MS:
+            self._tidied_at = now
+            self._tidy(now)
         return self.boxes[person]
 
-    def sweep(self) -> None:
-        """Take away what a real road would not keep: a relay after its promise, the others after a year or so."""
-        keeps = RELAY_HOLDS_MS if self.plan.kind == "relay" else SWEPT_AFTER_MS
-        before = self.now_ms() - keeps
-        for person in self.people:
-            box = self.box(person)
+    def _tidy(self, now: int) -> None:
+        """Take away what nobody keeps: a relay after its promise, on other roads somebody clears up old files."""
+        before = now - (RELAY_HOLDS_MS if self.plan.kind == "relay" else TIDIED_AFTER_MS)
+        for box in self.boxes.values():
             for name in [name for name, (_parcel, at) in box.items() if at < before]:
                 del box[name]
 

@@ -19,8 +19,8 @@ from tiercel.testing.world.history import History
 from .rows import Row
 
 
-class Violation(AssertionError):  # noqa: N818 - named for what happened
-    """An invariant does not hold.
+class Violation(BaseException):
+    """An invariant does not hold. Not an ``Exception``: a room sets aside what a parcel makes it raise.
 
     Args:
         id: Of the invariant: ``I1`` to ``I14``, ``L1`` to ``L5``.
