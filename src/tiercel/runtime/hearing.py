@@ -26,11 +26,16 @@ def hear(home: Home, bond: Bond, record: bytes, road: RoadAt, superseded: bool) 
         note = decode_note(record)
     except (MalformedNote, NewerVersion) as error:
         return f"A note from {bond.name} could not be read and was dropped: {error}"
-    if not superseded and any(letters.letter_by_id(home.vault, bond.id, each.letter_id) is None for each in note.receipts):
+    if not superseded and any(_never_written(home, bond, each) for each in note.receipts):
         copies.foreign(home, bond)
     note = msgspec.structs.replace(note, receipts=tuple(each for each in note.receipts if _proved(home, bond, each)))
     home.office.tell(NoteCame(bond.id, road.seen, note, superseded))
     return None
+
+
+def _never_written(home: Home, bond: Bond, receipt: Receipt) -> bool:
+    """Whether a receipt names a letter that this vault does not know: a copy of it wrote that."""
+    return letters.letter_by_id(home.vault, bond.id, receipt.letter_id) is None
 
 
 def _proved(home: Home, bond: Bond, receipt: Receipt) -> bool:
