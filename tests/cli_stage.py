@@ -125,7 +125,7 @@ class Stage:
             "receipts.receipts": RECEIPTS, "receipts.set_receipts": lambda _home, view: view,
             "writing.check": None, "drafts.text": "old text", "drafts.edit": replace(LETTER, state="draft"),
             "drafts.discard": replace(LETTER, state="draft"),
-            "writing.write": LETTER, "writing.send": LETTER, "writing.recall": replace(LETTER, state="recalled"),
+            "writing.write": LETTER, "writing.send": LETTER, "writing.send_anew": LETTER, "writing.recall": replace(LETTER, state="recalled"),
             "reading.letters": [LETTER], "reading.read": OPEN, "reading.save_enclosure": (Path("/x/a.jpg"), 2048),
             "reading.track": WAY, "reading.search": [LETTER],
             "syncing.sync": REPORT, "syncing.watch": None,

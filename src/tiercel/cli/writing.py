@@ -126,15 +126,28 @@ def text_for(session: Session, given: str | None) -> Iterator[str]:
         yield text if text.strip() else ""
 
 
-@command("send", examples=[("tiercel send 3jkq2m7a", "")])
+@command(
+    "send",
+    examples=[
+        ("tiercel send 3jkq2m7a", "a draft"),
+        ("tiercel send 3jkq2m7a --to Bo2", "a letter held because its bond ended, written once more in a new bond"),
+    ],
+)
 @click.argument("id", type=TEXT, metavar="ID")
+@click.option(
+    "--to", type=KNOWN_NAME, metavar="BOND", help="Write a held letter of an ended bond once more for this one."
+)
 @click.pass_obj
-def send(session: Session, id: str) -> None:  # noqa: A002  -- the word of the command line
-    """Send a draft."""
+def send(session: Session, id: str, to: str | None) -> None:  # noqa: A002  -- the word of the command line
+    """Send a draft, or a letter that was held.
+
+    A new bond takes nothing over by itself: what an ended bond left held is sent in another one letter by letter, and
+    only as you say. The held letter stays as it is.
+    """
     from tiercel.runtime import writing as runtime_writing
 
     with session.home() as home:
-        view = runtime_writing.send(home, id)
+        view = runtime_writing.send(home, id) if to is None else runtime_writing.send_anew(home, id, to)
         tell(session, view, home.sends)
 
 

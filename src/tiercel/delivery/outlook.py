@@ -98,9 +98,10 @@ class Outlook:
 
 
 def outlook(letter: LetterNow, now_ms: int) -> Outlook:
-    """What a letter under way waits for, and what comes next."""
+    """What a letter under way waits for, and what comes next; nothing comes once it has expired."""
     steps = sorted(_steps(letter, now_ms), key=lambda step: step.at or 0)
-    return Outlook(_why(letter), tuple(steps))
+    expires = [number for number, step in enumerate(steps, 1) if step.what == What.EXPIRES]
+    return Outlook(_why(letter), tuple(steps[: expires[0] if expires else None]))
 
 
 def _why(letter: LetterNow) -> Why:

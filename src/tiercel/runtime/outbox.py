@@ -12,7 +12,7 @@ from .views import OutboxItem
 
 _REMEDIES = {
     Why.HELD: "Compare the words again, and say that it was {bond}: tiercel bond words {bond}",
-    Why.ENDED: "Nothing carries it any more. Write it again in a new bond.",
+    Why.ENDED: "Nothing carries it any more; in a new bond it can be sent once more: tiercel send {id} --to BOND",
     Why.KEY: "It is sealed once {bond} has synced, and you after that.",
     Why.ENCLOSURE: "Put back a copy of the vault folder, or take it back (tiercel recall {id}) and write anew.",
     Why.ROAD: "Give the bond a road: tiercel bond roads {bond} CARRIER",

@@ -52,7 +52,7 @@ def _outlook(home: Home, letter: Letter, bond: Bond) -> Outlook:
         sealed=bool(under_way),
         key=_key_at_hand(home, bond),
         roads=tuple(_road(home, letter, bond, seal, use) for use in roads.roads_of(home.vault, bond.id)),
-        doubted=bond.doubted_at is not None,
+        doubted=bond.doubted_at is not None and bond.state == "bonded",
         enclosure_lost=way.lost_enclosure(home, letter),
         recall_at=letter.recall_at,
         deadline_day=letter.deadline_day,

@@ -41,7 +41,7 @@ def _of_ours(letter: Letter, bond: Bond) -> str:
     if letter.recall_at is not None and state not in (State.RECALLED, State.CROSSED):
         return "the other side was asked not to show it; it answers returned or kept"
     if state == State.HELD and bond.state == "ended":
-        return "the bond has ended: nothing carries this letter; write again in a new bond"
+        return "the bond has ended: nothing carries this letter; `tiercel send --to` sends it once more in another"
     if bond.doubted_at is not None and state in (*UNDER_WAY, State.HELD):
         return f"it is held: compare the words again (tiercel bond words {bond.name})"
     following = _OURS[state]

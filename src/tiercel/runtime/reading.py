@@ -23,6 +23,7 @@ from tiercel.vault import letters as rows
 from tiercel.vault.letters import Enclosure, Letter
 from tiercel.wire import to_base32
 
+from . import outlooks
 from .home import Home
 from .letters import find, view, views
 from .prospects import what_next
@@ -30,6 +31,7 @@ from .views import (
     EnclosureView,
     EventView,
     LetterView,
+    NextView,
     OpenLetterView,
     Progress,
     WayView,
@@ -204,7 +206,14 @@ def track(home: Home, letter_id: str) -> WayView:
         bond=bond.name,
         direction=letter.direction,
         missing_before=view(home, letter).missing_before,
+        steps=_steps(home, letter),
     )
+
+
+def _steps(home: Home, letter: Letter) -> tuple[NextView, ...]:
+    """What is tried next for a letter of ours that waits."""
+    waits = letter.direction == "out" and letter.state in outlooks.WAITING
+    return outlooks.waiting(home, letter).steps if waits else ()
 
 
 def _first_part(home: Home, letter: Letter) -> tuple[EventView, ...]:

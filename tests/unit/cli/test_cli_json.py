@@ -87,6 +87,7 @@ COMMANDS = [
     (["write", "Bo", "--file", "-"], {"id": ID, "state": "accepted"}),
     (["edit", "3jkq", "--file", "-"], {"id": ID, "state": "draft"}),
     (["discard", "3jkq"], {"id": ID, "discarded": True}),
+    (["send", "3jkq", "--to", "Bo"], {"id": ID, "state": "accepted"}),
     (["send", "3jkq"], {"id": ID, "state": "accepted"}),
     (["recall", "3jkq"], {"id": ID, "state": "recalled"}),
     (["list"], [LETTER_SHAPE]),

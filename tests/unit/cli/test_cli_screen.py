@@ -94,7 +94,6 @@ def test_words_beside_a_warning_or_after_the_end_are_not_confirmed(stage: Stage)
         ({"warnings": ("two answers came",)}, "tiercel bond refuse Bo"),
         ({"state": "ended", "warnings": ("the other side ended this bond",)}, "This bond is ended"),
         ({"state": "refused"}, "This bond is refused"),
-        ({"state": "bonded", "warnings": ("This vault was put back",)}, "Read them to Bo"),
     ):
         stage.answers["bonds.words"] = replace(WORDS, **changed)
         text = stage.run("bond", "words", "Bo").text

@@ -33,13 +33,15 @@ def test_each_reason_has_its_word(letter: LetterNow, why: Why) -> None:
 
 
 def test_steps_come_in_the_order_of_time_and_name_their_road() -> None:
-    letter = LetterNow("handed over", sealed=True, roads=(LATER, LIES, POST), deadline_day=20_010)
+    letter = LetterNow("handed over", sealed=True, roads=(LATER, LIES, POST), deadline_day=20_020)
     assert outlook(letter, NOW).steps == (
         NextStep(What.PUT, None, "post"),
         NextStep(What.AGAIN, NOW + 9 * DAY_MS, "stick", NOW + 40 * DAY_MS),
-        NextStep(What.EXPIRES, NOW + 11 * DAY_MS),
         NextStep(What.OPENS, NOW + 14 * DAY_MS, "paper"),
+        NextStep(What.EXPIRES, NOW + 21 * DAY_MS),
     )
+    sooner = LetterNow("handed over", sealed=True, roads=(LATER, LIES, POST), deadline_day=20_010)
+    assert [step.what for step in outlook(sooner, NOW).steps] == [What.PUT, What.AGAIN, What.EXPIRES], "and no more"
     [again] = outlook(LetterNow("handed over", sealed=True, roads=(LIES,)), NOW + 9 * DAY_MS).steps
     assert again.what is What.AGAIN_NOW and again.at is None
 

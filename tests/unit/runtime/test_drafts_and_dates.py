@@ -92,7 +92,7 @@ def test_a_letter_without_a_road_says_so_once_the_bond_has_ended(tmp_path: Path)
     letter = ada.write("too late")
     bonds.end(ada.home, "bo")
     assert reading.track(ada.home, letter).next == (
-        "the bond has ended: nothing carries this letter; write again in a new bond"
+        "the bond has ended: nothing carries this letter; `tiercel send --to` sends it once more in another"
     )
 
 
