@@ -65,6 +65,7 @@ def _drop_oldest(home: Home, bond: Bond, kind: Kind) -> None:
         room -= row.length
         if room < 0:
             bundles.forget_in(home.vault, bond.id, row.hash)
+            home.office.say(f"More began to come from {bond.name} than there is room for; the oldest was let go.")
 
 
 def check_agrees(row: BundleIn, symbols: Symbols) -> None:

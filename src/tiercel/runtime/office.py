@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tiercel.delivery.effects import Announce, Effect, RemoveFiles, Say
+from tiercel.delivery.effects import Announce, Effect, ForgetKeys, RemoveFiles, Say
 from tiercel.delivery.engine import Engine
 from tiercel.delivery.events import Event
 from tiercel.delivery.step import Moment, Step
@@ -87,6 +87,11 @@ class Office:
         with self.home.vault.reading():
             return self.engine.wake_at(self.moment())
 
+    def say(self, sentence: str) -> None:
+        """Keep a sentence for the person, once until it is asked for."""
+        if sentence not in self._said:
+            self._said.append(sentence)
+
     def sentences(self) -> list[str]:
         """What was to be said to the person since the last call."""
         said, self._said = self._said, []
@@ -97,6 +102,8 @@ class Office:
             self._said.append(effect.sentence)
         elif isinstance(effect, RemoveFiles):
             self.home.doomed.update(effect.files)
+        elif isinstance(effect, ForgetKeys):
+            self.home.keys.forget()
         else:
             return isinstance(effect, Announce)  # counted by whoever told the event
         return True

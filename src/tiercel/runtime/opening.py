@@ -174,7 +174,8 @@ def _take_extras(home: Home, bond: Bond, ours: OurPrekey, sealed: Sealed, record
             home.vault,
             Root(bond.id, bond.their_direction, root.generation, root.base_epoch, root.root, "offered", now),
         )
-        bonds.drop_old_offers(home.vault, bond.id, bond.their_direction, ROOTS_OFFERED_MAX)
+        if bonds.drop_old_offers(home.vault, bond.id, bond.their_direction, ROOTS_OFFERED_MAX):
+            home.office.say(f"More new parcel keys came from {bond.name} than are kept; the oldest were let go.")
     _take_readers(home, bond, record)
 
 
@@ -185,7 +186,9 @@ def _made_day(home: Home, record: LetterRecord) -> int:
 def _take_gifts(home: Home, bond: Bond, sealed: Sealed, record: LetterRecord) -> None:
     known, held = prekeys.theirs_known(home.vault, bond.id, {data[:PID_BYTES] for data in record.gifts})
     accepted = accept_gifts(record.gifts, known, _own_names(home, bond))
-    prekeys.drop_oldest_theirs(home.vault, bond.id, surplus(held, len(accepted)))
+    if spare := surplus(held, len(accepted)):
+        prekeys.drop_oldest_theirs(home.vault, bond.id, spare)
+        home.office.say(f"More keys to write with came from {bond.name} than are kept; the oldest were let go.")
     day = _made_day(home, record)
     for gift in accepted:
         row = TheirPrekey(bond.id, gift.pid, ONE_TIME, sealed.incarnation, gift.public, gift.token, day)

@@ -132,14 +132,17 @@ def add_root(vault: Vault, root: Root) -> None:
     insert(vault, "roots", or_ignore=True, **vars(root))
 
 
-def drop_old_offers(vault: Vault, bond: int, direction: int, kept: int) -> None:
-    """Keep the newest roots offered and not used yet: each costs keys to try, and who offers many uses one."""
-    offered = "bond = ?1 AND direction = ?2 AND standing = 'offered'"
-    vault.run(
-        f"DELETE FROM roots WHERE {offered} AND rowid NOT IN"
-        f" (SELECT rowid FROM roots WHERE {offered} ORDER BY rowid DESC LIMIT ?3)",
-        bond, direction, kept,
-    )  # fmt: skip
+def drop_old_offers(vault: Vault, bond: int, direction: int, kept: int) -> int:
+    """Keep the newest roots offered and not used yet: each costs keys to try, and who offers many uses one.
+
+    Returns:
+        How many were let go.
+    """
+    where = "bond = ? AND direction = ? AND standing = 'offered' ORDER BY rowid DESC LIMIT -1 OFFSET ?"
+    old = vault.all(f"SELECT rowid FROM roots WHERE {where}", bond, direction, kept)
+    for (row,) in old:
+        vault.run("DELETE FROM roots WHERE rowid = ?", row)
+    return len(old)
 
 
 def take_generation(vault: Vault, bond: int, direction: int, generation: int, now_ms: int) -> None:
