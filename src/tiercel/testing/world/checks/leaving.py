@@ -68,8 +68,8 @@ class SameFace(Check):
 
     def __init__(self) -> None:
         self._names: set[tuple[str, str, str]] = set()
-        self._passes: set[tuple[str, bytes, int]] = set()
-        self._faces: dict[tuple[str, int], tuple[str, int]] = {}
+        self._planned: set[tuple[str, bytes, int, int]] = set()
+        self._faces: dict[tuple[str, int], tuple[str, int, int]] = {}
 
     def parcel_leaves(self, world: WorldSeen, person: PersonSeen, road: str, name: str, parcel: bytes) -> None:
         self.need(_NAME.fullmatch(name), f"{person.name} put a parcel named {name} on {road}")
@@ -79,20 +79,20 @@ class SameFace(Check):
         _bond, bundle, carrier, profile, at, kind, length, road_kind = planned
         if kind == 1:
             self.need(is_class(length), f"a letter of {person.name} has {length} bytes, which is no class")
-        if (person.name, bundle, carrier) in self._passes:
+        if (person.name, bundle, carrier, at) in self._planned:
             return
-        self._passes.add((person.name, bundle, carrier))
+        self._planned.add((person.name, bundle, carrier, at))
         count = person.home.vault.one(
             "SELECT count(*), sum(length(refs)) / 5 FROM handed WHERE carrier = ? AND bundle = ? AND at = ?",
             carrier, bundle, at,
         )  # fmt: skip
         assert count is not None
-        self._same(person, road_kind, length, (profile, count[0]), count[1])
+        self._same(person, road_kind, length, (profile, *count))
 
-    def _same(self, person: PersonSeen, road_kind: str, length: int, face: tuple[str, int], symbols: int) -> None:
+    def _same(self, person: PersonSeen, road_kind: str, length: int, face: tuple[str, int, int]) -> None:
+        layout = layout_of(length)
+        if face[2] < layout.groups * layout.k:
+            return  # the answer to a want is as long as what is missing
         known = self._faces.setdefault((road_kind, length), face)
         sentence = f"{length} bytes went on a {road_kind} as {face} and before as {known}"
         self.need(known == face, f"{person.name}: {sentence}")
-        layout = layout_of(length)
-        whole = symbols >= layout.groups * layout.k
-        self.need(whole, f"{person.name}: the first pass of {length} bytes has {symbols} symbols")
