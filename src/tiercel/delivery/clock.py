@@ -6,7 +6,7 @@ Source: spec/delivery.md 7.
 from __future__ import annotations
 
 from tiercel.delivery import generations
-from tiercel.delivery.effects import RemoveFiles
+from tiercel.delivery.effects import ForgetKeys, RemoveFiles
 from tiercel.delivery.events import VisitEnded
 from tiercel.delivery.rows import BondAt
 from tiercel.delivery.step import Step
@@ -29,17 +29,22 @@ def visit_ended(step: Step, _event: VisitEnded) -> None:
     """Delete what time has ended."""
     if step.moment.clock_doubtful:
         return
-    for bond in step.ledger.bonds():
-        generations.forget_epochs(step, bond, step.now_ms)
-        _delete_keys(step, bond)
+    gone = [_delete_keys(step, bond) for bond in step.ledger.bonds()]
+    if any(gone):
+        step.do(ForgetKeys())
     step.ledger.empty_quarantine(step.now_ms - QUARANTINE_DAYS * DAY_MS)
     files = step.ledger.drop_unclaimed(step.now_ms - UNCLAIMED_KEPT_DAYS * DAY_MS)
     if files:
         step.do(RemoveFiles(tuple(files)))
 
 
-def _delete_keys(step: Step, bond: BondAt) -> None:
-    agreed = agreed_ms(step.now_ms, bond.newest_heard)
-    kept = PREKEY_KEPT_DAYS * DAY_MS
+def _delete_keys(step: Step, bond: BondAt) -> bool:
+    """What both the clock and the other side's post say is over; say whether a parcel root was among it."""
+    agreed, kept = agreed_ms(step.now_ms, bond.newest_heard), PREKEY_KEPT_DAYS * DAY_MS
     step.ledger.expire_prekeys(bond.id, agreed // DAY_MS - PREKEY_KEPT_DAYS, agreed - kept)
-    step.ledger.drop_old_roots(bond.id, agreed - GENERATION_KEPT_DAYS * DAY_MS)
+    roots = step.ledger.roots(bond.id)
+    before = agreed - GENERATION_KEPT_DAYS * DAY_MS
+    old = any(root.standing == "superseded" and root.since_at < before for root in roots)
+    if old:
+        step.ledger.drop_old_roots(bond.id, before)
+    return generations.forget_epochs(step, bond, roots) or old

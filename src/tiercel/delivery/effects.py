@@ -33,6 +33,11 @@ class RemoveFiles:
 
 
 @dataclass(frozen=True)
+class ForgetKeys:
+    """A parcel root is gone or moved on: keys derived from it before leave the memory too."""
+
+
+@dataclass(frozen=True)
 class Put:
     """Put parcels of one bundle on a road: the rows are stored and not marked as put.
 
@@ -74,4 +79,4 @@ class TakeOff:
     names: tuple[str, ...]
 
 
-Effect = Say | Announce | RemoveFiles | Put | PutNotes | TakeOff
+Effect = Say | Announce | RemoveFiles | ForgetKeys | Put | PutNotes | TakeOff

@@ -54,5 +54,5 @@ def bond_ended(step: Step, event: BondEnded) -> None:
     """Our unconfirmed letters of a bond that is over wait for a person's decision."""
     for letter in step.ledger.under_way(event.bond):
         if letter.kind == LETTER:
-            way.happened(step, letter, Event.BOND_ENDED, "held: the bond has ended")
+            way.happened(step, letter, Event.BOND_ENDED, "held: for the old bond")
             step.ledger.drop_bundles(letter.seq)

@@ -29,33 +29,34 @@ class Lock:
 
 @dataclass
 class KeyRing:
-    """Epoch keys derived before. It is emptied when a root moves on or is deleted: nothing of it stays in memory."""
+    """Receiving keys derived before, for each bond only those that were live when they were last asked for.
 
-    _known: dict[tuple[bytes, int, int], ParcelKeys] = field(default_factory=dict, repr=False)
+    It is emptied when a root moves on or is deleted: nothing of one stays in memory.
+    """
 
-    def keys(self, root: Root, epochs: Sequence[int]) -> Iterator[ParcelKeys]:
-        """The keys of ascending epochs from a root that stands at the first of them or before it."""
-        secret, at = root.root, root.epoch
-        for epoch in epochs:
-            name = (root.root, root.direction, epoch - root.epoch)
-            known = self._known.get(name)
-            if known is None:
-                secret, at = evolve(secret, epoch - at), epoch
-                known = epoch_keys(secret, root.direction)
-                self._remember(name, known)
-            yield known
+    _known: dict[int, dict[tuple[bytes, int], ParcelKeys]] = field(default_factory=dict, repr=False)
 
-    def _remember(self, name: tuple[bytes, int, int], keys: ParcelKeys) -> None:
-        if len(self._known) >= KEYS_REMEMBERED_MAX:
-            self.forget()
-        self._known[name] = keys
+    def keys(self, bond: int, wanted: Sequence[tuple[Root, Sequence[int]]]) -> Iterator[ParcelKeys]:
+        """The keys of each root and of its ascending epochs; all others of the bond are forgotten."""
+        before, live = self._known.pop(bond, {}), dict[tuple[bytes, int], ParcelKeys]()
+        if sum(map(len, self._known.values())) < KEYS_REMEMBERED_MAX:
+            self._known[bond] = live
+        for root, epochs in wanted:
+            secret, at = root.root, root.epoch
+            for epoch in epochs:
+                name = (root.root, epoch - root.epoch)
+                if name not in before:
+                    secret, at = evolve(secret, epoch - at), epoch
+                    before[name] = epoch_keys(secret, root.direction)
+                live[name] = before[name]
+                yield live[name]
 
     def forget(self) -> None:
         """Let go of all."""
         self._known.clear()
 
 
-def receiving_from(ring: KeyRing, bond: int, newest_heard: int, roots: Sequence[Root], now_ms: int) -> Iterator[Lock]:
+def receiving_from(ring: KeyRing, bond: int, newest_heard: int, roots: Sequence[Root], now_ms: int) -> list[Lock]:
     """Every key under which the other side of a bond may have sent.
 
     Args:
@@ -65,10 +66,12 @@ def receiving_from(ring: KeyRing, bond: int, newest_heard: int, roots: Sequence[
         roots: Of their direction, in whatever standing.
         now_ms: UTC milliseconds since 1970.
     """
-    for root in roots:
-        epochs = receiving_epochs(epoch_of(now_ms), newest_heard, root.epoch)[:EPOCHS_TRIED_MAX]
-        for epoch, keys in zip(epochs, ring.keys(root, epochs), strict=True):
-            yield Lock(bond, keys, root.generation, epoch, root.standing == "superseded")
+    wanted = [(root, receiving_epochs(epoch_of(now_ms), newest_heard, root.epoch)[:EPOCHS_TRIED_MAX]) for root in roots]
+    named = ((root, epoch) for root, epochs in wanted for epoch in epochs)
+    return [
+        Lock(bond, keys, root.generation, epoch, root.standing == "superseded")
+        for (root, epoch), keys in zip(named, ring.keys(bond, wanted), strict=True)
+    ]
 
 
 def sending_epoch_of(root: Root, newest_heard: int, newest_sent: int, now_ms: int, clock_doubtful: bool) -> int:
@@ -88,17 +91,16 @@ def parcel_heard(step: Step, event: ParcelHeard) -> None:
     step.ledger.take_generation(event.bond, bond.their_direction, event.generation, step.now_ms)
 
 
-def forget_epochs(step: Step, bond: BondAt, clock_ms: int) -> bool:
-    """Move every root past the epochs that are no longer kept; say whether one moved.
+def forget_epochs(step: Step, bond: BondAt, roots: Sequence[Root]) -> bool:
+    """Move the roots of a bond past the epochs that are no longer kept; say whether one moved.
 
     The oldest kept epoch of theirs needs the clock and what was heard to agree; of ours, none is needed that was left.
     """
     moved = False
-    for root in step.ledger.roots(bond.id):
-        if root.direction == bond.direction:
-            floor = bond.newest_sent
-        else:
-            floor = receiving_epochs(epoch_of(clock_ms), bond.newest_heard, root.epoch).start
+    for root in roots:
+        floor = bond.newest_sent
+        if root.direction != bond.direction:
+            floor = receiving_epochs(epoch_of(step.now_ms), bond.newest_heard, root.epoch).start
         if floor > root.epoch:
             step.ledger.advance_root(root, floor, evolve(root.root, floor - root.epoch))
             moved = True

@@ -8,7 +8,7 @@ from tiercel.bond.invitation import decode_invitation, encode_invitation
 from tiercel.bond.pairing import Inviting
 from tiercel.bond.pairing import accept as accept_invitation
 from tiercel.bond.pairing import invite as make_invitation
-from tiercel.delivery.states import Event
+from tiercel.delivery.events import BondEnded
 from tiercel.errors import NameTaken, StateForbids, TwoAnswers, UsageError, WordsNotReady
 from tiercel.limits import DAY_MS, ID_BYTES, PREKEY_KEPT_DAYS
 from tiercel.parcel.epochs import epoch_of
@@ -198,7 +198,7 @@ def refuse(home: Home, name: str) -> BondView:
     Raises:
         StateForbids: It is bonded already (end it instead), or over.
     """
-    with home.vault.transaction():
+    with home.office.transaction():
         bond = home.bond(name)
         if bond.state not in ("pairing", "compare"):
             raise StateForbids(
@@ -215,6 +215,7 @@ def refuse(home: Home, name: str) -> BondView:
             for letter in openings:
                 way.stop_sending(home, letter)
             rows.forget_keys(home.vault, bond.id)
+    home.keys.forget()
     home.vault.forget()
     return view(home, home.bond(name))
 
@@ -225,7 +226,7 @@ def end(home: Home, name: str) -> BondView:
     Raises:
         StateForbids: It is not bonded.
     """
-    with home.vault.transaction():
+    with home.office.transaction():
         bond = home.bond(name)
         if bond.state != "bonded":
             raise StateForbids(f"The bond {name} is {bond.state}; only a bonded one can be ended.")
@@ -236,7 +237,7 @@ def end(home: Home, name: str) -> BondView:
 def _end(home: Home, bond: Bond) -> None:
     rows.change_bond(home.vault, bond.id, state="ended")
     rows.drop_pairing(home.vault, bond.id)
-    hold_open_letters(home, bond)
+    home.office.tell(BondEnded(bond.id))
     way.service_letter(home, bond, letters.END)
 
 
@@ -254,6 +255,7 @@ def forget_ended(home: Home) -> None:
                         home.vault, letter.seq, home.clock.now_ms(), "nobody answers the recall: the bond has ended"
                     )
                 rows.forget_keys(home.vault, bond.id)
+            home.keys.forget()
 
 
 def _is_over(home: Home, bond: Bond) -> bool:
@@ -289,11 +291,3 @@ def set_retention(home: Home, name: str, view: RetentionView) -> RetentionView:
         burn_sent = int(view.sent == "until-receipt")
         rows.change_bond(home.vault, bond.id, burn_sent=burn_sent, burn_read_days=view.received_days)
     return retention(home, name)
-
-
-def hold_open_letters(home: Home, bond: Bond) -> None:
-    """Our unconfirmed letters of a bond that is over wait for a person's decision."""
-    for letter in way.open_letters(home, bond.id):
-        if letter.kind == letters.LETTER:
-            way.happened(home, letter, Event.BOND_ENDED, "held: for the old bond")
-            way.stop_sending(home, letter)

@@ -6,6 +6,7 @@ then on: our letters to it are held until a person has compared the words again.
 
 from __future__ import annotations
 
+from tiercel.delivery.events import CopyAnnounced
 from tiercel.delivery.states import Event, State
 from tiercel.letter.record import Kind, LetterRecord, RestoredRecord, RootRecord
 from tiercel.limits import DAY_MS, EPOCHS_SENDER_LEAD, OTHER_GENERATION_MAX
@@ -81,6 +82,7 @@ def key_used_twice(home: Home, bond: Bond) -> None:
 
 def announced(home: Home, bond: Bond, incarnation: bytes, record: RestoredRecord) -> None:
     """The other side's vault goes on from a copy: what it forgot is forgotten, and what is ours waits for a person."""
+    home.office.tell(CopyAnnounced(bond.id))
     _take_other_root(home, bond, record.other_root)
     prekeys.drop_of_others(home.vault, bond.id, incarnation)
     prekeys.nothing_held(home.vault, bond.id)

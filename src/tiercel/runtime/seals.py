@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from tiercel.crypto import sha256
+from tiercel.delivery.events import LetterSealed
 from tiercel.delivery.schedule import gifts_wanted, passed, service_due
-from tiercel.delivery.states import Event
 from tiercel.letter.record import (
     EnclosureRecord,
     Kind,
@@ -84,7 +84,7 @@ def _slowest_ms(home: Home, bond: Bond) -> int:
 
 def _seal(home: Home, bond_id: int, letter: Letter) -> bool:
     """Seal a letter as it stands now; False if there is no key to seal it to."""
-    with home.vault.transaction():
+    with home.office.transaction():
         bond = bonds.bond_by_id(home.vault, bond_id)
         fresh = letters.letter_at(home.vault, letter.seq)
         if fresh is None or bond.auth_root is None or bond.bond_id is None or in_doubt(bond):
@@ -284,9 +284,7 @@ def _store(home: Home, bond: Bond, letter: Letter, gift: TheirPrekey, record: Le
     letters.change_letter(
         home.vault, letter.seq, seals=letter.seals + 1, carried_root=carried, weaker=int(gift.kind == LAST_RESORT)
     )
-    again = " again" if letter.seals else ""
-    weaker = ", weaker: to the last-resort key" if gift.kind == LAST_RESORT else ""
-    way.happened(home, letter, Event.SEALED, f"sealed{again}{weaker}")
+    home.office.tell(LetterSealed(letter.seq, weaker=gift.kind == LAST_RESORT))
 
 
 def write_service_letters(home: Home) -> None:

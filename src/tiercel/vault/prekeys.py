@@ -136,6 +136,11 @@ def expire_ours(vault: Vault, bond: int, one_time_before_day: int, superseded_be
         "bond = ? AND ((kind = 'one-time' AND made_day < ?)"
         " OR (kind = 'last-resort' AND superseded_at IS NOT NULL AND superseded_at < ?))"
     )
+    found = vault.one(
+        f"SELECT 1 FROM prekeys_ours WHERE {dead} LIMIT 1", bond, one_time_before_day, superseded_before_ms
+    )
+    if found is None:
+        return
     vault.run(
         "INSERT OR IGNORE INTO prekeys_spent (bond, pid, letter)"
         f" SELECT bond, pid, NULL FROM prekeys_ours WHERE {dead}",
