@@ -61,6 +61,7 @@ WAKERS: Final[tuple[Callable[[Ledger, Moment], int | None], ...]] = (
     recalls.next_recall,
     asking.next_asking,
     notes.next_note,
+    sending.next_due,
 )
 """When each concern has something to do next, by an index: UTC milliseconds, or None."""
 

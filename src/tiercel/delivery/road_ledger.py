@@ -28,6 +28,10 @@ class Roads(Protocol):
         """
         ...
 
+    def next_due(self, after_ms: int) -> int | None:
+        """When the next bundle is due on any road after an instant."""
+        ...
+
     def passes(self, road: int, bundle: bytes) -> int:
         """How many passes over a bundle were planned on a road since something of it last vanished there."""
         ...

@@ -20,6 +20,7 @@ from tiercel.delivery.events import (
     RoadReady,
     RoadSeen,
 )
+from tiercel.delivery.ledger import Ledger
 from tiercel.delivery.parcels import HANDED_OVER, HANDED_OVER_AGAIN, ROUND_TRIPS_SEEN, usual_round_trip_ms, wait_ms
 from tiercel.delivery.passes import (
     Ref,
@@ -34,7 +35,7 @@ from tiercel.delivery.passes import (
 from tiercel.delivery.rows import DueBundle, Handed, Lying, OutBundle
 from tiercel.delivery.schedule import opens_at, passed, seal_fits
 from tiercel.delivery.states import Event
-from tiercel.delivery.step import Step
+from tiercel.delivery.step import Moment, Step
 from tiercel.delivery.way import happened
 from tiercel.limits import CLOCK_BACK_DAYS_MAX, DAY_MS, FOLDER_KEEP_DAYS, GROUP_INDICES, ID_BYTES
 from tiercel.parcel.box import Kind
@@ -61,12 +62,24 @@ def road_seen(step: Step, event: RoadSeen) -> None:
     """What is over comes off, what lay too long, and notes that a killed visit left half said."""
     if not event.shows_own:
         step.ledger.forget_notes(event.road)  # nobody can see when they are fetched
-    stale, ahead = step.now_ms - FOLDER_KEEP_DAYS * DAY_MS, step.now_ms + CLOCK_BACK_DAYS_MAX * DAY_MS
-    if step.moment.clock_doubtful:
-        stale, ahead = 0, 1 << 62
-    names = step.ledger.over_on(event.road, stale, ahead)
+    names = step.ledger.over_on(event.road, *too_old(step.moment))
     if names:
         step.do(TakeOff(event.road, tuple(names)))
+
+
+def too_old(moment: Moment) -> tuple[int, int]:
+    """What was planned up to the one instant or after the other comes off: 60 days ago, or by a clock that ran ahead.
+
+    While the clock is in doubt, nothing does.
+    """
+    if moment.clock_doubtful:
+        return 0, 1 << 62
+    return moment.now_ms - FOLDER_KEEP_DAYS * DAY_MS, moment.now_ms + CLOCK_BACK_DAYS_MAX * DAY_MS
+
+
+def due_by(moment: Moment) -> int:
+    """A clock in doubt makes nothing due: only what is to be looked at in any case is."""
+    return 0 if moment.clock_doubtful else moment.now_ms
 
 
 def bundle_unfit(step: Step, event: BundleUnfit) -> None:
@@ -83,16 +96,16 @@ def bundle_unfit(step: Step, event: BundleUnfit) -> None:
 def road_ready(step: Step, event: RoadReady) -> None:
     """Put what is due: the rest of what was planned, else a whole pass of what has waited long enough for a word."""
     parcels = 0
-    for due in step.ledger.due_on(event.seen.road, event.kind, _due_by(step), DUE_AT_ONCE + len(event.unfit)):
+    for due in step.ledger.due_on(event.seen.road, event.kind, due_by(step.moment), DUE_AT_ONCE + len(event.unfit)):
         if due.bundle not in event.unfit:
             parcels += _look(step, event.seen, due)
         if parcels >= PUT_AT_ONCE and event.kind == Kind.ENCLOSURE:
             return
 
 
-def _due_by(step: Step) -> int:
-    """A clock in doubt makes nothing due: only what is to be looked at in any case is."""
-    return 0 if step.moment.clock_doubtful else step.now_ms
+def next_due(ledger: Ledger, moment: Moment) -> int | None:
+    """When time alone next puts something on a road again, or opens a later road for it."""
+    return None if moment.clock_doubtful else ledger.next_due(moment.now_ms)
 
 
 def _look(step: Step, seen: RoadSeen, due: DueBundle) -> int:

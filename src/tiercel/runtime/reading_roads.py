@@ -86,13 +86,27 @@ class Reader:
         asking.ask_for_rest(self.home, self.road.row.id)
 
     def _pass(self) -> bool:
+        theirs = self._listed()
+        if not theirs:
+            return False
+        before = self._states()
         self._load_locks()
-        keyring = [lock.keys for lock in self.locks]
-        listed, ours = list(self.road.carrier.list()), self._own()
-        total = sum(entry.size_bytes for entry in listed if entry.name not in ours)
-        self._see_own({entry.name for entry in listed if entry.name in ours})
-        self.taken_bytes, before = 0, self._states()
-        theirs = [entry for entry in listed if entry.name not in ours and keyring]
+        if self.locks:
+            self._take_all(theirs, [lock.keys for lock in self.locks])
+        return self._states() != before
+
+    def _listed(self) -> list[Listed]:
+        """What others put there. What is there no more of ours is told before anything is read that may ask for it."""
+        own = bundles.own_on(self.home.vault, self.road.row.id) if self.road.seen.shows_own else {}
+        listed = list(self.road.carrier.list())
+        self.road.present = {entry.name for entry in listed if entry.name in own}
+        gone = tuple(name for name, put in own.items() if put and name not in self.road.present)
+        if gone:
+            self.home.office.step(ParcelsGone(self.road.row.id, gone))
+        return [entry for entry in listed if entry.name not in own]
+
+    def _take_all(self, theirs: list[Listed], keyring: list[ParcelKeys]) -> None:
+        total, self.taken_bytes = sum(entry.size_bytes for entry in theirs), 0
         at_once = self.road.carrier.road.at_once if len(theirs) > 1 else 1
         self.behind = Behind(at_once > 1)
         with closing(self.behind), ahead(lambda entry: self._look(entry, keyring), theirs, at_once) as looked:
@@ -101,19 +115,6 @@ class Reader:
                 self.taken_bytes += entry.size_bytes
                 self.progress("reading " + self.road.row.name, self.taken_bytes, total)
             self.spools.note()
-        return self._states() != before
-
-    def _own(self) -> set[str]:
-        """Names of ours that the listing may show."""
-        return bundles.own_names(self.home.vault, self.road.row.id) if self.road.seen.shows_own else set()
-
-    def _see_own(self, present: set[str]) -> None:
-        """What of ours is there; what is there no more is told before anything is read that may ask for it."""
-        self.road.present = present
-        if self.road.seen.shows_own:
-            gone = bundles.put_names(self.home.vault, self.road.row.id) - present
-            if gone:
-                self.home.office.step(ParcelsGone(self.road.row.id, tuple(sorted(gone))))
 
     def _load_locks(self) -> None:
         now = self.home.clock.now_ms()

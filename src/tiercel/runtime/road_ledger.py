@@ -26,6 +26,12 @@ class RoadLedger:
         """What is due."""
         return bundles.due_on(self.vault, road, kind, by_ms, most)
 
+    def next_due(self, after_ms: int) -> int | None:
+        """Of each road the first, by its index."""
+        first = "SELECT min(due_at) FROM sendings WHERE carrier = carriers.id AND due_at > ?"
+        row = self.vault.one(f"SELECT min(due) FROM (SELECT ({first}) AS due FROM carriers)", after_ms)
+        return row[0] if row else None
+
     def passes(self, road: int, bundle: bytes) -> int:
         """Passes planned."""
         row = self.vault.one("SELECT passes FROM sendings WHERE bundle = ? AND carrier = ?", bundle, road)

@@ -11,11 +11,13 @@ from contextlib import contextmanager
 
 from tiercel.delivery.effects import Effect, Put, PutNotes
 from tiercel.delivery.events import RoadReady
+from tiercel.delivery.sending import due_by, too_old
 from tiercel.errors import CarrierError, EnclosureDamaged
 from tiercel.parcel.box import Kind
-from tiercel.parcel.epochs import ParcelKeys
+from tiercel.parcel.epochs import ParcelKeys, epoch_of
 from tiercel.vault import bonds, bundles, letters, roads
 from tiercel.vault.bonds import Bond
+from tiercel.vault.bundles import Calls
 
 from . import way
 from .home import Home
@@ -75,17 +77,24 @@ class Writing:
 
     def _begin(self, road: RoadAt) -> None:
         """What is over comes off; what is to be said, and pairing messages, are put."""
-        effects = self.home.office.step(road.seen)
+        calls, moment = self._calls(road), self.home.office.moment()
+        effects = self.home.office.step(road.seen) if calls.off or calls.notes else []
         self._putting(road).carry_out([effect for effect in effects if not isinstance(effect, PutNotes)])
         notes = {effect.bond: effect for effect in effects if isinstance(effect, PutNotes)}
         for bond_id in roads.bonds_on(self.home.vault, road.row.id):
             bond = bonds.bond_by_id(self.home.vault, bond_id)
-            if bond.state != "refused":
+            if bond.state != "refused" and calls.pairing:
                 put_pairing(self.home, road, bond)
-                self._say(road, bond, notes.get(bond_id))
+            if epoch_of(moment.now_ms) > bond.newest_sent:
+                self._keys_of(bond.id)  # also when nothing is sent: what is left of an epoch that passed is deleted
+            self._say(road, bond, notes.get(bond_id))
+
+    def _calls(self, road: RoadAt) -> Calls:
+        moment = self.home.office.moment()
+        return bundles.calls(self.home.vault, road.row.id, due_by(moment), *too_old(moment))
 
     def _say(self, road: RoadAt, bond: Bond, said: PutNotes | None) -> None:
-        keys = self._keys_of(bond.id)
+        keys = None if said is None else self._keys_of(bond.id)
         if keys is not None and said is not None:
             with _passed_over(road, f"A note to {bond.name}"):
                 put_notes(self.home, road, keys, said)
@@ -99,6 +108,8 @@ class Writing:
             self._putting(road).carry_out(effects, self._meanwhile)
 
     def _ready(self, road: RoadAt, kind: Kind) -> list[Effect]:
+        if not self._calls(road).due:
+            return []
         return self.home.office.step(RoadReady(road.seen, int(kind), frozenset(road.unfit)))
 
     def _end(self, road: RoadAt) -> None:
@@ -116,7 +127,7 @@ class Writing:
         if newest > self._newest:
             self.seal()
         self._newest = max(newest, self._newest)
-        by_ms = 0 if self.home.clock_doubtful else self.home.clock.now_ms()
+        by_ms = due_by(self.home.office.moment())
         for road in list(self.roads):
             if bundles.due_on(self.home.vault, road.row.id, int(Kind.LETTER), by_ms, 1):
                 self._on(road, self._letters)

@@ -104,19 +104,14 @@ def plan(vault: Vault, handed: Handed) -> None:
     insert(vault, "handed", **vars(handed))
 
 
-def own_names(vault: Vault, carrier: int) -> set[str]:
-    """The names of our parcels on a road."""
-    return {row[0] for row in vault.all("SELECT name FROM handed WHERE carrier = ?", carrier)}
+def own_on(vault: Vault, carrier: int) -> dict[str, int]:
+    """Our parcels on a road by name, and whether each was put."""
+    return dict(vault.all("SELECT name, put FROM handed WHERE carrier = ?", carrier))
 
 
 def handed_of(vault: Vault, carrier: int, bundle: bytes) -> list[Handed]:
     """Our parcels of one bundle on a road."""
     return select(vault, Handed, "handed", "WHERE carrier = ? AND bundle = ? ORDER BY rowid", carrier, bundle)
-
-
-def put_names(vault: Vault, carrier: int) -> set[str]:
-    """The names of our parcels that were put on a road."""
-    return {row[0] for row in vault.all("SELECT name FROM handed WHERE carrier = ? AND put = 1", carrier)}
 
 
 def waiting(vault: Vault, carrier: int, bundle: bytes, most: int) -> list[Handed]:
@@ -169,16 +164,45 @@ def drop_handed(vault: Vault, carrier: int, name: str) -> None:
 
 def due_on(vault: Vault, carrier: int, kind: int, by_ms: int, most: int) -> list[DueBundle]:
     """What is due on a road: urgent letters first, then the oldest. Bundles of a letter that was asked back wait."""
-    ahead = by_ms + ROAD_AFTER_DAYS_MAX * DAY_MS + DAY_MS if by_ms else 1 << 62
     found = vault.all(
         "SELECT hash, b.bond, letter, b.kind, length, made_day, next_index, passes, accepted_at, after_days"
         " FROM sendings AS s CROSS JOIN bundles_out AS b ON hash = bundle CROSS JOIN letters AS l ON seq = letter"
         " CROSS JOIN bond_carriers AS r ON r.bond = s.bond AND r.carrier = s.carrier"
         " WHERE s.carrier = ? AND (due_at <= ? OR due_at > ?) AND b.kind = ? AND recall_at IS NULL"
         " ORDER BY urgent DESC, seq, hash LIMIT ?",
-        carrier, by_ms, ahead, kind, most,
+        carrier, by_ms, _ahead(by_ms), kind, most,
     )  # fmt: skip
     return [DueBundle(*row) for row in found]
+
+
+@dataclass(frozen=True)
+class Calls:
+    """What calls for a step on a road: something due, something to come off, something to say, a pairing message."""
+
+    due: bool
+    off: bool
+    notes: bool
+    pairing: bool
+
+
+def calls(vault: Vault, carrier: int, by_ms: int, before_ms: int, after_ms: int) -> Calls:
+    """Whether a road has to be looked at, in one question: mostly it has not. Instants as for the others here."""
+    on_road = "EXISTS (SELECT 1 FROM handed WHERE carrier = ?1 AND {})".format
+    row = vault.one(
+        "SELECT EXISTS (SELECT 1 FROM sendings WHERE carrier = ?1 AND due_at <= ?2)"
+        "    OR EXISTS (SELECT 1 FROM sendings WHERE carrier = ?1 AND due_at > ?5),"
+        f" {on_road('over = 1')} OR {on_road('bundle IS NULL')} OR {on_road('at <= ?3')} OR {on_road('at > ?4')},"
+        " EXISTS (SELECT 1 FROM notes_due WHERE carrier = ?1),"
+        f" {on_road('bundle IS NOT NULL AND refs IS NULL')} OR EXISTS (SELECT 1 FROM pairings)",
+        carrier, by_ms, before_ms, after_ms, _ahead(by_ms),
+    )  # fmt: skip
+    assert row is not None
+    return Calls(*map(bool, row))
+
+
+def _ahead(by_ms: int) -> int:
+    """Nothing is due later than this, unless a clock that ran ahead wrote it."""
+    return by_ms + ROAD_AFTER_DAYS_MAX * DAY_MS + DAY_MS if by_ms else 1 << 62
 
 
 def send_at(vault: Vault, carrier: int, bundle: bytes, due_at: int, passes: int | None = None) -> None:

@@ -24,7 +24,7 @@ def hear(person: Person, note: Note, lies_there: bool = False) -> str | None:
     vault, row = person.home.vault, roads.all_carriers(person.home.vault)[0]
     road = RoadAt(row, person.home.open_carrier(row))
     there = {entry.name for entry in road.carrier.list()} if lies_there else set[str]()
-    person.home.office.step(ParcelsGone(row.id, tuple(bundles.put_names(vault, row.id) - there)))
+    person.home.office.step(ParcelsGone(row.id, tuple(set(bundles.own_on(vault, row.id)) - there)))
     with person.home.office.transaction():
         record = msgspec.msgpack.encode(note)
         return hearing.hear(person.home, bond_rows.all_bonds(vault)[0], record, road, superseded=False)

@@ -302,7 +302,7 @@ def test_what_vanished_by_itself_leaves_no_count_behind(tmp_path: Path) -> None:
     ada, bo = bonded(tmp_path)
     ada.write("x")
     ada.sync()
-    theirs = {each.name for each in (tmp_path / "post").iterdir()} & bundles.own_names(ada.home.vault, 1)
+    theirs = {each.name for each in (tmp_path / "post").iterdir()} & bundles.own_on(ada.home.vault, 1).keys()
     data = (tmp_path / "post" / min(theirs)).read_bytes()
     for n in range(3):
         copy = tmp_path / "post" / to_base32(bytes([n]) * 16)
