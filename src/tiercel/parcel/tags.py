@@ -26,7 +26,7 @@ def make_head(keys: ParcelKeys, r: bytes) -> bytes:
     """
     if len(r) != TAG_RANDOM_BYTES:
         raise ValueError("r has 16 bytes")
-    return r + _tag(keys, label("tag", r))
+    return r + hmac_sha256(keys.tag_key, label("tag", r))[:TAG_BYTES]
 
 
 def recognise(head: bytes | memoryview, keyring: Sequence[ParcelKeys]) -> int | None:
@@ -43,10 +43,6 @@ def recognise(head: bytes | memoryview, keyring: Sequence[ParcelKeys]) -> int | 
         return None
     message, tag = label("tag", bytes(head[:TAG_RANDOM_BYTES])), bytes(head[TAG_RANDOM_BYTES:PARCEL_HEAD_BYTES])
     for index, keys in enumerate(keyring):
-        if same(_tag(keys, message), tag):
+        if same(hmac_sha256(keys.tag_key, message)[:TAG_BYTES], tag):
             return index
     return None
-
-
-def _tag(keys: ParcelKeys, message: bytes) -> bytes:
-    return hmac_sha256(keys.tag_key, message)[:TAG_BYTES]

@@ -23,6 +23,7 @@ from . import files
 # Far above any real count, and far enough below SQLite's largest integer to count on from it.
 _GENERATION_MAX = 1 << 60
 _DIGITS_MAX = 19
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def default_state_dir(environ: Mapping[str, str], home: Path) -> Path:
@@ -60,8 +61,7 @@ def raise_marker(state_dir: Path | None, vault_id: bytes, generation: int) -> bo
     if state_dir is None:
         return False
     try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        handle = _opened(state_dir)
         try:
             # Two processes at once must not end with the lower number.
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -72,3 +72,11 @@ def raise_marker(state_dir: Path | None, vault_id: bytes, generation: int) -> bo
     except OSError:
         return False
     return True
+
+
+def _opened(folder: Path) -> int:
+    try:
+        return os.open(folder, _FOLDER)
+    except FileNotFoundError:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(folder, _FOLDER)

@@ -15,11 +15,12 @@ Source: spec/vault.md; security.md A41, A42, A44.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from threading import get_ident
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 import apsw
 
@@ -34,7 +35,6 @@ from .border import from_sqlite
 if TYPE_CHECKING:
     from .keys import KdfParameters
 
-_T = TypeVar("_T")
 # A reader that is in the way of the checkpoint is not waited for: the checkpoint is owed and tried again.
 _FORGET_WAIT_MS: Final = 250
 _STOPPED = "The disk failed under this vault, so it was stopped: nothing more is promised that may not be kept."
@@ -230,15 +230,34 @@ class Vault:
 
     def all(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:
         """Every row. Outside a block it sees a view of its own."""
-        return self._read(self._fetched, sql, args)
+        ours = self._owner == get_ident()
+        if not ours:
+            self._begin_reading(sql)
+        try:
+            return self.db.execute(sql, args).fetchall()
+        except apsw.Error as error:
+            self.raise_ours(error)
+        finally:
+            if not ours:
+                self._end_reading()
 
     def one(self, sql: str, *args: Any) -> tuple[Any, ...] | None:
         """The first row, or None. Outside a block it sees a view of its own."""
-        return self._read(self._first, sql, args)
+        ours = self._owner == get_ident()
+        if not ours:
+            self._begin_reading(sql)
+        try:
+            row: tuple[Any, ...] | None = self.db.execute(sql, args).fetchone()
+            return row
+        except apsw.Error as error:
+            self.raise_ours(error)
+        finally:
+            if not ours:
+                self._end_reading()
 
     def run(self, sql: str, *args: Any) -> None:
         """Change something; only inside :meth:`transaction`."""
-        if self._owner != threading.get_ident() or not self._writing:
+        if self._owner != get_ident() or not self._writing:
             raise RuntimeError("a change outside a transaction")
         try:
             self.db.execute(sql, args)
@@ -371,7 +390,7 @@ class Vault:
         self.db.execute("COMMIT")
 
     def _take_turn(self) -> None:
-        me = threading.get_ident()
+        me = get_ident()
         if self._owner == me:
             raise RuntimeError("a block inside a block")
         if not self._turn.acquire(timeout=VAULT_BUSY_MS / 1000):
@@ -394,31 +413,25 @@ class Vault:
             raise error
         raise ours from error
 
-    def _read(self, fetch: Callable[[str, tuple[Any, ...]], _T], sql: str, args: tuple[Any, ...]) -> _T:
-        if self._owner == threading.get_ident():
-            return fetch(sql, args)
+    def _begin_reading(self, sql: str) -> None:
+        """Make room for one statement outside a block: a SELECT has one view by itself, and of another nothing stays.
+
+        Every visit asks a hundred times, so this says in full what :meth:`_begin` would.
+        """
         if not sql.startswith("SELECT"):
-            with self.reading():  # whatever it changes is not kept
-                return fetch(sql, args)
-        self._need_running()
-        self._take_turn()
-        try:
-            return fetch(sql, args)  # a single SELECT has one view without a block
-        finally:
-            self._give_turn()
+            self._begin("BEGIN", writing=False)
+            return
+        if self._stopped:
+            self._need_running()
+        if not self._turn.acquire(blocking=False):
+            self._take_turn()
+        self._owner = get_ident()
 
-    def _fetched(self, sql: str, args: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        try:
-            return self.db.execute(sql, args).fetchall()
-        except apsw.Error as error:
-            self.raise_ours(error)
-
-    def _first(self, sql: str, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        try:
-            row: tuple[Any, ...] | None = self.db.execute(sql, args).fetchone()
-        except apsw.Error as error:
-            self.raise_ours(error)
-        return row
+    def _end_reading(self) -> None:
+        if self.db.in_transaction:
+            self._undo()
+        self._owner = None
+        self._turn.release()
 
     def _undo(self) -> None:
         # SQLite has rolled back by itself after some errors; whatever is left falls with the connection.

@@ -188,7 +188,13 @@ def sha256_stream() -> hashlib._Hash:
 def hmac_sha256(key: bytes, data: bytes) -> bytes:
     """32 bytes that need the key."""
     counts["hmac"] += 1
-    _alive(key)
+    if _memory.dead_now:
+        _alive(key)
+    return _keyed(key, data if type(data) is bytes else bytes(data))
+
+
+@lru_cache(maxsize=1 << 14)  # a parcel that is nobody's is tried under the same keys at every visit
+def _keyed(key: bytes, data: bytes) -> bytes:
     return hashlib.sha256(b"hmac%d/%b%b" % (len(key), key, data)).digest()
 
 
