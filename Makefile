@@ -40,7 +40,7 @@ full: dev ## the full-size tests, which take long
 
 sim: dev ## simulated worlds: SEEDS=n SECONDS=t, or SEED=n to repeat one, with SHRINK=1 to make it small
 	@$(PY) -m tiercel.testing.world $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
-	  $(if $(SEED),--seed $(SEED)) $(if $(SHRINK),--shrink) $(ARGS)
+	  $(if $(SEED),--seed $(SEED)) $(if $(DAYS),--days $(DAYS)) $(if $(SHRINK),--shrink) $(ARGS)
 
 run: setup ## the main job, shown in a terminal
 	@$(PY) tools/demo.py $(ARGS)

@@ -20,16 +20,18 @@ def main() -> int:
     if asked.plan is not None:
         return _tell(shrink.replay(asked.plan))
     if asked.shrink:
-        return shrink.shrink_seed(asked.seed, asked.out, print)
+        return shrink.shrink_seed(asked.seed, asked.out, print, asked.days)
     word, seeds = _seeds(asked)
-    worlds = run.Run(seeds, asked.seconds, min(asked.workers or 99, os.cpu_count() or 1, len(seeds)), _said)
+    worlds = run.Run(
+        seeds, asked.seconds, min(asked.workers or 99, os.cpu_count() or 1, len(seeds)), _said, days=asked.days
+    )
     worlds.run()
     print(file=sys.stderr)
     print(table.table(worlds, word))
     for outcome in worlds.violations:
-        print(table.failure(outcome))
+        print(table.failure(outcome, asked.days))
     print(table.last_line(worlds))
-    return 1 if worlds.violations else 0
+    return 1 if worlds.violations or not worlds.outcomes else 0
 
 
 def _asked() -> argparse.Namespace:
@@ -37,6 +39,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=None, help="how many worlds; their seeds come from the commit")
     parser.add_argument("--seconds", type=float, default=None, help="no world begins after so many")
     parser.add_argument("--seed", type=int, default=None, help="live this one world")
+    parser.add_argument("--days", type=float, default=None, help="end each world after so many days")
     parser.add_argument("--shrink", action="store_true", help="make the plan of --seed small, and keep it")
     parser.add_argument("--plan", type=Path, default=None, help="live the world of a kept plan")
     parser.add_argument("--out", type=Path, default=shrink.REGRESSIONS, help="where a shrunk plan is written")
@@ -56,7 +59,7 @@ def _said(worlds: run.Run, outcome: run.Outcome) -> None:
     line = table.progress(worlds)
     print(f"\r{line:<79}" if sys.stderr.isatty() else line, file=sys.stderr, end="" if sys.stderr.isatty() else "\n")
     if outcome.violation:
-        print("\n" + table.failure(outcome), file=sys.stderr)
+        print("\n" + table.failure(outcome, worlds.days), file=sys.stderr)
 
 
 def _tell(outcome: run.Outcome) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,12 @@ def live_one(task: dict[str, Any], folder: Path) -> Outcome:
 
     Args:
         task: ``seed``, or ``plan`` as its JSON reads; ``only`` names the checkers to run, by default all;
-            with ``tell_plan`` the outcome holds the plan.
+            ``days`` ends it earlier; with ``tell_plan`` the outcome holds the plan.
         folder: Empty; everything of the world goes there.
     """
     plan = Plan.from_json(json.dumps(task["plan"])) if "plan" in task else plan_of(task["seed"])
+    if task.get("days") is not None:
+        plan = replace(plan, days=min(plan.days, task["days"]))
     checks = Checks(every_check(task.get("only")))
     symbolic.begin(plan.seed)
     world = World(plan, folder, checks)

@@ -189,6 +189,7 @@ class Run:
         workers: Processes at once.
         said: Called with each outcome, from the thread of :meth:`run`.
         source: The ``src`` folder to run.
+        days: Worlds end after so many days; None for what their plans say.
     """
 
     def __init__(
@@ -198,8 +199,9 @@ class Run:
         workers: int | None = None,
         said: Callable[[Run, Outcome], None] = lambda run, outcome: None,
         source: Path = _SOURCE,
+        days: float | None = None,
     ) -> None:
-        self.seeds = list(seeds)
+        self.seeds, self.days = list(seeds), days
         self.limit_s, self.source, self.said = seconds, source, said
         self.workers = workers or os.cpu_count() or 1
         self.outcomes: list[Outcome] = []
@@ -275,10 +277,10 @@ class Run:
 
     def _lived(self, mine: dict[tuple[str, int], Worker], seed: int) -> tuple[Outcome, bool]:
         crypto = crypto_of(seed)
-        outcome = self._worker(mine, crypto, 0).live(seed)
+        outcome = self._worker(mine, crypto, 0).live(seed, days=self.days)
         if outcome.violation or not twice(seed):
             return outcome, False
-        again = self._worker(mine, crypto, 1).live(seed)
+        again = self._worker(mine, crypto, 1).live(seed, days=self.days)
         if again.trace != outcome.trace:
             outcome.violation = again.violation or "trace"
             outcome.sentence = again.sentence or "two lives of this seed, with different hash seeds, went differently"

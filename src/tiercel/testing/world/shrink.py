@@ -119,11 +119,11 @@ def _only(plan: _Raw, bonds: list[_Raw], people: set[str], roads: set[str]) -> _
     }
 
 
-def shrink_seed(seed: int, out: Path, say: Say) -> int:
+def shrink_seed(seed: int, out: Path, say: Say, days: float | None = None) -> int:
     """Shrink the world of a seed and write what is left; 0 if nothing was violated in it, else 1."""
     crypto = crypto_of(seed)
     with Worker(crypto) as worker:
-        outcome = worker.live(seed, tell_plan=True)
+        outcome = worker.live(seed, tell_plan=True, days=days)
     if outcome.violation is None:
         say("nothing was violated")
         return 0

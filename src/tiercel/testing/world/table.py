@@ -79,9 +79,10 @@ def progress(run: Run) -> str:
     return line + (f", {len(run.violations)} VIOLATIONS" if run.violations else "")
 
 
-def failure(outcome: Outcome) -> str:
+def failure(outcome: Outcome, days: float | None = None) -> str:
     """What did not hold in a world, and the one command that repeats it."""
-    return f"seed {outcome.seed}: {outcome.violation}: {outcome.sentence}\n  repeat: make sim SEED={outcome.seed}"
+    command = f"make sim SEED={outcome.seed}" + (f" DAYS={days:g}" if days is not None else "")
+    return f"seed {outcome.seed}: {outcome.violation}: {outcome.sentence}\n  repeat: {command}"
 
 
 def _rows(*rows: tuple[str, str]) -> list[str]:
