@@ -10,7 +10,7 @@ from tiercel.delivery.schedule import opens_at, seal_fits
 from tiercel.delivery.states import UNDER_WAY, State
 from tiercel.limits import DAY_MS
 from tiercel.parcel.box import Kind
-from tiercel.vault import bonds, bundles, letters, roads
+from tiercel.vault import bonds, bundles, letters, prekeys, roads
 from tiercel.vault.bonds import Bond
 from tiercel.vault.bundles import BundleOut
 from tiercel.vault.letters import Letter
@@ -26,10 +26,18 @@ WAITING = (*sorted(UNDER_WAY), State.HELD)
 
 
 def outbox(home: Home) -> list[OutboxItem]:
-    """Our letters that wait: urgent ones first, then the oldest."""
+    """Our letters that wait, for a receipt or for the answer to a recall: urgent ones first, then the oldest."""
     states = ", ".join(f"'{state.value}'" for state in WAITING)
-    where = f"direction = 'out' AND kind = {letters.LETTER} AND state IN ({states}) ORDER BY urgent DESC, seq"
-    return [waiting(home, letter) for letter in letters.letters_where(home.vault, where)]
+    found = letters.letters_where(home.vault, f"direction = 'out' AND kind = {letters.LETTER} AND state IN ({states})")
+    found += letters.letters_where(home.vault, f"direction = 'out' AND kind = {letters.LETTER} AND recall_at > 0")
+    here = {letter.seq: letter for letter in found if waits(letter)}
+    return [waiting(home, letter) for letter in sorted(here.values(), key=lambda one: (-one.urgent, one.seq))]
+
+
+def waits(letter: Letter) -> bool:
+    """Whether a letter of ours waits for something: a receipt, a person, or the answer to a recall."""
+    asked = letter.recall_at is not None and letter.state in (State.ARRIVED, State.EXPIRED)
+    return letter.direction == "out" and (letter.state in WAITING or asked)
 
 
 def waiting(home: Home, letter: Letter) -> OutboxItem:
@@ -81,6 +89,4 @@ def _fits(home: Home, seal: BundleOut | None, use: roads.BondRoad) -> bool:
 
 
 def _key_at_hand(home: Home, bond: Bond) -> bool:
-    where = "bond = ? AND (kind = 'last-resort' OR (kind = 'one-time' AND made_day >= ?))"
-    found = home.vault.one(f"SELECT 1 FROM prekeys_theirs WHERE {where} LIMIT 1", bond.id, usable_from(home, bond))
-    return found is not None
+    return prekeys.any_theirs(home.vault, bond.id, usable_from(home, bond))

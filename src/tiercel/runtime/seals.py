@@ -66,20 +66,32 @@ def in_doubt(bond: Bond) -> bool:
 
 
 def _drop_stale(home: Home, bond: Bond) -> None:
-    """Let go of seals that a road might outlive: the letter is sealed again. Openings are repeated byte for byte."""
+    """Let go of seals that a road might outlive: the letter is sealed again. Openings are repeated byte for byte.
+
+    With no other key at hand, a seal that the slowest road would outlive stays for the others, until the fastest would.
+    """
     if home.clock_doubtful:
         return
-    stale = sealings.outlived(home.vault, bond.id, usable_from(home, bond))
+    delays = _delays_ms(home, bond)
+    slowest, fastest = _usable_for(home, delays[-1]), _usable_for(home, delays[0])
+    stale = sealings.outlived(home.vault, bond.id, slowest)
+    if stale and not prekeys.any_theirs(home.vault, bond.id, slowest):
+        stale = sealings.outlived(home.vault, bond.id, fastest)
     if stale:
         with home.vault.transaction():
             for bundle_hash in stale:
                 sealings.drop(home.vault, bundle_hash)
 
 
-def _slowest_ms(home: Home, bond: Bond) -> int:
-    """The declared worst delay among the roads of a bond: a seal must outlive it."""
+def _delays_ms(home: Home, bond: Bond) -> list[int]:
+    """The declared worst delays of the roads of a bond, the fastest first."""
     rows = roads.carriers_of(home.vault, bond.id)
-    return max((home.open_carrier(row).road.delay_ms for row in rows), default=0)
+    return sorted(home.open_carrier(row).road.delay_ms for row in rows) or [0]
+
+
+def _slowest_ms(home: Home, bond: Bond) -> int:
+    """The declared worst delay among the roads of a bond: a seal should outlive it."""
+    return _delays_ms(home, bond)[-1]
 
 
 def _seal(home: Home, bond_id: int, letter: Letter) -> bool:
@@ -110,12 +122,19 @@ def _prekey_for(home: Home, bond: Bond, letter: Letter) -> TheirPrekey | None:
         return first
     if bond.state not in ("bonded", "ended"):
         return None
-    return prekeys.take_theirs(home.vault, bond.id, usable_from(home, bond))
+    # A key that only the fast roads can use is better than none: what is slow waits for another.
+    fastest = _usable_for(home, _delays_ms(home, bond)[0])
+    found = prekeys.take_theirs(home.vault, bond.id, usable_from(home, bond))
+    return found or prekeys.take_theirs(home.vault, bond.id, fastest)
 
 
 def usable_from(home: Home, bond: Bond) -> int:
     """The oldest day of making of a prekey that lives as long as the roads of a bond may take."""
-    return (home.clock.now_ms() + _slowest_ms(home, bond)) // DAY_MS - PREKEY_USABLE_DAYS
+    return _usable_for(home, _slowest_ms(home, bond))
+
+
+def _usable_for(home: Home, delay_ms: int) -> int:
+    return (home.clock.now_ms() + delay_ms) // DAY_MS - PREKEY_USABLE_DAYS
 
 
 def _record(home: Home, bond: Bond, letter: Letter) -> LetterRecord:

@@ -167,6 +167,12 @@ def theirs_known(vault: Vault, bond: int, pids: Iterable[bytes] = ()) -> tuple[s
     return {pid for pid in pids if vault.one(where, bond, pid)}, held[0] if held else 0
 
 
+def any_theirs(vault: Vault, bond: int, usable_from_day: int) -> bool:
+    """Whether there is a key of theirs to seal with that was made on a day or later, or one that does not age."""
+    where = "bond = ? AND (kind = 'last-resort' OR (kind = 'one-time' AND made_day >= ?))"
+    return vault.one(f"SELECT 1 FROM prekeys_theirs WHERE {where} LIMIT 1", bond, usable_from_day) is not None
+
+
 def take_theirs(vault: Vault, bond: int, usable_from_day: int) -> TheirPrekey | None:
     """Choose the prekey to seal with, newest one-time first, and destroy it; the last resort is kept.
 

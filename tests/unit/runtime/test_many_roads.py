@@ -15,7 +15,7 @@ from tiercel.delivery.passes import unpack_refs
 from tiercel.limits import DAY_MS
 from tiercel.parcel.profiles import QR
 from tiercel.ports import Road
-from tiercel.runtime import reading, seals, syncing, writing
+from tiercel.runtime import reading, syncing, writing
 from tiercel.runtime.outlooks import outbox
 from tiercel.runtime.views import Draft
 
@@ -326,17 +326,58 @@ def test_a_large_enclosure_resumes_where_a_kill_stopped_it(tmp_path: Path, kind:
 # -- a seal and a road that outlives it ------------------------------------------------------------
 
 
-def test_a_slow_road_does_not_stop_the_copy_on_a_fast_one(tmp_path: Path) -> None:
-    fast = Road("fast", (FILE,), delay_ms=DAY_MS, talks_back=True, shows_own=False)
-    pair = Pair(tmp_path, {"fast": fast})
-    slow = Road("slow", (FILE,), delay_ms=119 * DAY_MS, talks_back=True)
-    pair.add_road("slow", slow)
+FAST = Road("fast", (FILE,), delay_ms=DAY_MS, talks_back=True, shows_own=False)
+SLOW = Road("slow", (FILE,), delay_ms=119 * DAY_MS, talks_back=True, shows_own=False)
+
+
+def fast_and_slow(folder: Path, last_resort: bool) -> Pair:
+    """The gifts at hand live 115 days: too short for the slow road."""
+    pair = Pair(folder, {"fast": FAST, "slow": SLOW})
     pair.exchange()
-    pair.clock.advance(days=5)  # the gifts at hand live 115 days: too short for the slow road
+    pair.clock.advance(days=5)
+    if not last_resort:
+        with pair.ada.home.vault.transaction():
+            pair.ada.home.vault.run("DELETE FROM prekeys_theirs WHERE kind = 'last-resort'")
+    return pair
+
+
+def test_a_slow_road_does_not_stop_the_copy_on_a_fast_one(tmp_path: Path) -> None:
+    pair = fast_and_slow(tmp_path, last_resort=False)
+    pair.sides["ada"]["fast"].loses = lambda _name: True
     letter = pair.ada.write("one")
-    seals.seal_waiting(pair.ada.home)
-    pair.use("fast", "slow", who=pair.ada)
     pair.visit(pair.ada)
-    assert handed(pair.ada.home, "fast", LETTERS)
-    pair.visit(pair.bo)
-    assert letter in [each.id for each in reading.letters(pair.bo.home)]
+    assert handed(pair.ada.home, "fast", LETTERS) and not handed(pair.ada.home, "slow", LETTERS)
+    [item] = outbox(pair.ada.home)
+    assert [step.road for step in item.steps] == ["fast"], "what no seal outlives is not promised"
+    pair.exchange(pair.bo, rounds=1)
+    pair.ada.write("come, letter of keys")
+    pair.sides["ada"]["fast"].loses = lambda _name: False
+    pair.days(40, lambda: pair.ada.state(letter) == "arrived")
+
+
+def test_where_a_key_lives_long_enough_every_road_has_its_copy(tmp_path: Path) -> None:
+    pair = fast_and_slow(tmp_path, last_resort=True)
+    pair.ada.write("one")
+    pair.visit(pair.ada)
+    assert handed(pair.ada.home, "fast", LETTERS) and handed(pair.ada.home, "slow", LETTERS)
+
+
+def test_a_seal_that_grows_old_stays_on_the_fast_road_until_there_is_another_key(tmp_path: Path) -> None:
+    """It was let go for the slowest road's sake, and with no key at hand the letter lay nowhere."""
+    middle = Road("middle", (FILE,), delay_ms=60 * DAY_MS, talks_back=True, shows_own=False)
+    pair = Pair(tmp_path, {"fast": FAST, "middle": middle})
+    pair.exchange()
+    for side in pair.sides["ada"].values():
+        side.loses = lambda _name: True
+    letter = pair.ada.write("one")
+    pair.visit(pair.ada)
+    with pair.ada.home.vault.transaction():
+        pair.ada.home.vault.run("DELETE FROM prekeys_theirs")
+    seal = handed(pair.ada.home, "fast", LETTERS)[0][1]
+    for _ in range(7):
+        pair.clock.advance(days=10)
+        pair.visit(pair.ada)
+    assert (seal,) in pair.ada.home.vault.all("SELECT hash FROM bundles_out WHERE kind = 1")
+    for side in pair.sides["ada"].values():
+        side.loses = lambda _name: False
+    pair.days(60, lambda: pair.ada.state(letter) == "arrived")
