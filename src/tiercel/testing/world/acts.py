@@ -133,7 +133,7 @@ def write(person: Person, details: Details, rng: Random) -> None:
     try:
         writing.write(person.home, draft)
     except NotBonded:
-        person.world.reached("a letter was kept as a draft because the bond is over")
+        person.world.reached("a letter of a bond that is over stayed a draft")
     finally:
         for path in files:
             path.unlink()
@@ -175,7 +175,6 @@ def recall(person: Person, _details: Details, rng: Random) -> None:
     except StateForbids:
         return
     person.world.history.recalled.add(letter)
-    person.world.reached("a letter was asked back")
 
 
 def confirm(person: Person, details: Details, _rng: Random) -> None:
@@ -201,6 +200,8 @@ def put_back(person: Person, details: Details, rng: Random) -> None:
     """Put a backup in place of the vault; the decision what that means comes some days later."""
     if not person.backups or person.other_copy is not None:
         return
+    if person.gathers():
+        person.world.reached("a copy was put back while an enclosure was being gathered")
     person.put_back(rng.choice(person.backups), marker=False)
     person.world.counts["node: restore"] += 1
     person.world.later(person, round(float(details.get("days", 0)) * DAY_MS), "accept copy", {})
@@ -209,6 +210,7 @@ def put_back(person: Person, details: Details, rng: Random) -> None:
 def accept_copy(person: Person, _details: Details, _rng: Random) -> None:
     """Go on from the older copy."""
     if person.home.vault.rolled_back:
+        person.world.reached("an older copy was taken for the vault")
         doctor.accept_old_copy(person.home)
         for name in person.bonds:
             if bonds.words(person.home, name).state == "bonded":

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from .swarm import Draw
 
-VISIT_DAYS: Final = (1.0, 25.0)
-WRITE_DAYS: Final = (2.0, 60.0)
+VISIT_DAYS: Final = (4.0, 40.0)
+BUSY_DAYS: Final = (1.0, 4.0)  # of one person in ten, who also writes often
+WRITE_DAYS: Final = (8.0, 180.0)
 _HOURS: Final = 1 / 24
 
 
 def life_of(draw: Draw, name: str, others: list[str]) -> None:
     """Add everything that a person does, and what goes wrong with the machine, to a plan."""
-    away = _months_away(draw)
-    _visits(draw, name, away)
+    away, busy = _months_away(draw), draw.rng.random() < 0.07
+    _visits(draw, name, away, draw.between(*BUSY_DAYS) if busy else draw.between(*VISIT_DAYS))
     for other in others:
-        _letters(draw, name, other, away)
+        _letters(draw, name, other, away, 3 * draw.between(*BUSY_DAYS) if busy else draw.between(*WRITE_DAYS))
     for fault, add in _MACHINE.items():
-        if fault in draw.on and draw.rng.random() < 0.8:
+        if fault in draw.on and draw.rng.random() < (0.3 if fault == "clone" else 0.8):
             add(draw, name, others)
 
 
@@ -32,26 +33,25 @@ def _is_away(day: float, away: list[tuple[float, float]]) -> bool:
     return any(start <= day < end for start, end in away)
 
 
-def _visits(draw: Draw, name: str, away: list[tuple[float, float]]) -> None:
+def _visits(draw: Draw, name: str, away: list[tuple[float, float]], every: float) -> None:
     """Every so many days at the person's hour; on days off not at all."""
     rng = draw.rng
-    every, hour, off = draw.between(*VISIT_DAYS), rng.uniform(0, 24), rng.sample(range(7), rng.choice((0, 0, 1, 2)))
+    hour, off = rng.uniform(0, 24), rng.sample(range(7), rng.choice((0, 0, 1, 2)))
     day = 0.0
     while (day := day + every * rng.uniform(0.5, 1.5)) < draw.days:
         if int(day) % 7 not in off and not _is_away(day, away):
             draw.act(int(day) + (hour + rng.uniform(-2, 2)) * _HOURS, name, "visit")
-        if rng.random() < 0.05:
+        if rng.random() < 0.03:
             draw.act(day + rng.uniform(0, 5), name, "read")
 
 
-def _letters(draw: Draw, name: str, other: str, away: list[tuple[float, float]]) -> None:
-    rng = draw.rng
-    every, day = draw.between(*WRITE_DAYS), 0.0
+def _letters(draw: Draw, name: str, other: str, away: list[tuple[float, float]], every: float) -> None:
+    rng, day = draw.rng, 0.0
     while (day := day + rng.expovariate(1 / every)) < draw.days:
         if _is_away(day, away):
             continue
         draw.act(day, name, "write", to=other, mark=len(draw.acts), **_letter(draw))
-        if rng.random() < 0.6:
+        if rng.random() < 0.5:
             draw.act(day + 0.002, name, "visit", hurry=True)
         if rng.random() < 0.06:
             draw.act(day + draw.between(0.01, 40), name, "recall")
@@ -129,15 +129,15 @@ def _restore(draw: Draw, name: str, _others: list[str]) -> None:
 
 
 def _clone(draw: Draw, name: str, _others: list[str]) -> None:
+    """Once in a life: a copy of the whole machine, which is used in turn with it for a while."""
     rng = draw.rng
-    for day in draw.times(0.3):
-        draw.act(day, name, "clone")
-        at = day
-        for _ in range(rng.randrange(1, 6)):
-            at += draw.between(0.5, 20)
-            draw.act(at, name, "other copy")
-            draw.act(at + 0.1, name, "visit")
-        draw.act(at + draw.between(1, 60), name, "one copy")
+    at = rng.uniform(0.1, 0.9) * draw.days
+    draw.act(at, name, "clone")
+    for _ in range(rng.randrange(1, 6)):
+        at += draw.between(0.5, 20)
+        draw.act(at, name, "other copy")
+        draw.act(at + 0.1, name, "visit")
+    draw.act(at + draw.between(1, 60), name, "one copy")
 
 
 def _clock(draw: Draw, name: str, _others: list[str]) -> None:
@@ -151,13 +151,13 @@ def _clock(draw: Draw, name: str, _others: list[str]) -> None:
 
 
 def _zone(draw: Draw, name: str, _others: list[str]) -> None:
-    for day in draw.times(1):
+    for day in draw.times(0.5):
         draw.act(day, name, "zone", hours=draw.rng.choice((-11, -5, -1, 1, 2, 8, 13)))
         draw.act(day + draw.between(1, 60), name, "clock right")
 
 
 def _reopen(draw: Draw, name: str, _others: list[str]) -> None:
-    for day in draw.times(12):
+    for day in draw.times(4):
         draw.act(day, name, "reopen")
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .people import Person
     from .world import World
 
-_ROUNDS_MAX: Final = 160
+_ROUNDS_MAX: Final = 56
 _CALM_ROUNDS: Final = 4
 _DAYS: Final = (0.2, 0.2, 0.5, 0.5, 1.0)  # between the first rounds; afterwards
 _DAYS_AFTERWARDS: Final = 3.0
@@ -22,7 +22,7 @@ _DAYS_AFTERWARDS: Final = 3.0
 def heal(world: World) -> None:
     """Let a world come right; how long it took stands in ``slowest_days``.
 
-    Ends when nothing is open and some calm rounds have passed, or after more than a year.
+    Ends when nothing is open and some calm rounds have passed, or after a bit more than five months.
     """
     world.healing = True
     for road in world.roads.values():

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tiercel.limits import DAY_MS
+from tiercel.parcel.box import Kind
 from tiercel.runtime.home import Home
 from tiercel.testing.entropy import SeededEntropy
 from tiercel.vault.roads import CarrierRow
@@ -54,11 +55,15 @@ class Change:
     """A letter to whose way something was added since a person's vault was last looked at."""
 
     id: str
+    bond: int
     direction: str
     kind: int
     state: str
+    number: int | None
     weaker: bool
+    shown: bool
     steps: list[str]
+    roads: list[str]
 
 
 class Person:
@@ -73,6 +78,8 @@ class Person:
         bonds: The name of each correspondent by the name of the bond here; they are the same.
         typed: What was typed for whom, with the digests of what was enclosed, by its text.
         unread: Letters that came and were not opened, oldest first.
+        states: The state of each letter, by id, as it was seen last.
+        newest: The greatest number of a letter that came, by bond.
         changes: What the vault said anew since the last step.
         backups: Copies of the disk, oldest first.
         other_copy: Of a vault that is used on two machines, the one not in use now.
@@ -96,6 +103,8 @@ class Person:
         self.other_copy: Snapshot | None = None
         self.locks_in = 0  # acts on a road until the vault is locked under the program; 0 never
         self.changes: list[Change] = []
+        self.states: dict[str, str] = {}
+        self.newest: dict[int, int] = {}
         self._seen = 0
         self.home = Home(self.disk.create_vault(PASSPHRASE, self.entropy), self.clock, self.entropy, self._carrier)
 
@@ -158,17 +167,20 @@ class Person:
     def look(self) -> list[Change]:
         """The letters to whose way something was added since the last look, oldest first."""
         rows = self.home.vault.all(
-            "SELECT l.id, l.direction, l.kind, l.state, l.weaker, e.id, e.what FROM events e"
-            " JOIN letters l ON l.seq = e.letter WHERE e.id > ? ORDER BY l.seq, e.id",
+            "SELECT l.id, l.bond, l.direction, l.kind, l.state, l.number, l.weaker, l.shown_at IS NOT NULL,"
+            " e.id, e.what, e.road FROM events e JOIN letters l ON l.seq = e.letter"
+            " WHERE e.id > ? ORDER BY l.seq, e.id",
             self._seen,
         )
         found: dict[str, Change] = {}
-        for letter, direction, kind, state, weaker, event, what in rows:
+        for letter, bond, direction, kind, state, number, weaker, shown, event, what, road in rows:
             self._seen = max(self._seen, event)
             key = to_base32(letter)
             if key not in found:
-                found[key] = Change(key, direction, kind, state, bool(weaker), [])
+                found[key] = Change(key, bond, direction, kind, state, number, bool(weaker), bool(shown), [], [])
             found[key].steps.append(what)
+            if road is not None and road not in found[key].roads:
+                found[key].roads.append(road)
         return list(found.values())
 
     def accepted(self, letter: str) -> tuple[str, int | None, int | None]:
@@ -179,6 +191,21 @@ class Person:
         )
         assert row is not None
         return row[0], row[1], row[2]
+
+    def largest_enclosure(self, letter: str) -> int:
+        """The size in bytes of the largest enclosure of a letter; 0 where there is none."""
+        row = self.home.vault.one(
+            "SELECT max(e.size) FROM enclosures e JOIN letters l ON l.seq = e.letter WHERE l.id = ?",
+            from_base32(letter),
+        )
+        return (row[0] if row else None) or 0
+
+    def gathers(self) -> bool:
+        """Whether an enclosure has begun to come and is not whole."""
+        row = self.home.vault.one(
+            "SELECT 1 FROM bundles_in WHERE standing = 'gathering' AND kind = ? LIMIT 1", int(Kind.ENCLOSURE)
+        )
+        return row is not None
 
     def _newest_event(self) -> int:
         row = self.home.vault.one("SELECT max(id) FROM events")

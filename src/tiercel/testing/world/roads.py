@@ -206,7 +206,7 @@ class WorldRoad:
         lost = self.unflushed.pop(person, [])
         if self.road.kind != "folder":
             return
-        box = self.boxes[person]
+        box = self.boxes.get(person, {})
         for name in lost:
             if name in box and self.rng.random() < 0.5:
                 self.counts["road: unflushed lost"] += 1

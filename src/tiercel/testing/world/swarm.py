@@ -19,8 +19,6 @@ from .habits import life_of
 from .plan import Act, BondPlan, PersonPlan, Plan, RoadPlan, Value
 
 YEARS: Final = (3.0, 10.0)
-VISIT_DAYS: Final = (1.0, 25.0)
-WRITE_DAYS: Final = (2.0, 60.0)
 _TWO_WAY: Final = ("relay", "mail", "folder", "stick")
 _DELAY_DAYS: Final = {
     "relay": (0.001, 0.02), "mail": (0.001, 4.0), "folder": (0.01, 3.0), "stick": (0.0, 0.0), "lan": (0.0001, 0.001),
@@ -121,7 +119,7 @@ def _with(road: RoadPlan, person: str) -> RoadPlan:
 
 def _person(draw: Draw, name: str) -> PersonPlan:
     rng = draw.rng
-    disk = bool({"disk", "power"} & draw.on) and rng.random() < 0.7
+    disk = bool({"disk", "power"} & draw.on) and rng.random() < 0.5
     drift = rng.choice((-1, 1)) * draw.between(5, 2000) if "drift" in draw.on else 0.0
     return PersonPlan(name, disk, round(drift, 2), round(rng.random(), 2), round(rng.uniform(0.3, 1.0), 2))
 
@@ -131,7 +129,7 @@ def _roads(draw: Draw, people: tuple[str, str], suffix: str) -> list[RoadPlan]:
     rng = draw.rng
     first = rng.choice(_TWO_WAY)
     others = [kind for kind in (*_TWO_WAY, "lan", "paper") if kind != first]
-    kinds = [first, *rng.sample(others, rng.choice((0, 0, 1, 1, 2, 3)))]
+    kinds = [first, *rng.sample(others, rng.choice((0, 0, 0, 1, 1, 1, 2, 3)))]
     return [_road(draw, kind, people, suffix) for kind in kinds]
 
 
@@ -169,7 +167,7 @@ def _mishaps(draw: Draw, road: RoadPlan) -> None:
 
 def _carried(draw: Draw, road: RoadPlan) -> None:
     """The stick changes hands every 2 to 60 days; whoever gets it looks at it soon, and once more before it goes."""
-    day, holder, every = 0.0, 0, draw.between(4, 60)
+    day, holder, every = 0.0, 0, draw.between(14, 60)
     while (day := day + max(2.0, every * draw.rng.uniform(0.4, 1.6))) < draw.days:
         draw.act(day - 0.01, road.people[holder], "visit")
         holder = (holder + 1) % len(road.people)

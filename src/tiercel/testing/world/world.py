@@ -35,7 +35,7 @@ from .people import Change, Person
 from .plan import Act, Plan, Value
 from .roads import WorldRoad
 from .stepping import step
-from .wonders import SOMETIMES, wonders_of
+from .wonders import SOMETIMES, wonders_of, wonders_of_life
 
 __all__ = ["SOMETIMES", "World"]
 
@@ -103,6 +103,7 @@ class World:
         self.begin()
         self.live()
         heal(self)
+        self.sometimes.update(wonders_of_life(self))
         self.checks.at_end(self)
 
     def begin(self) -> None:
@@ -211,7 +212,11 @@ class World:
         changes, person.changes = person.changes, []
         said = [f"{self.labels.get(change.id, change.kind)}={change.state}" for change in changes]
         self._trace.update(f"{self.now_ms} {person.name} {act.what} {outcome} {' '.join(said)}\n".encode())
-        self.sometimes |= wonders_of(self, person, act, outcome, changes)
+        self.sometimes.update(wonders_of(self, person, act, changes))
+        for change in changes:
+            person.states[change.id] = change.state
+            if change.direction == "in" and "arrived" in change.steps and change.number is not None:
+                person.newest[change.bond] = max(person.newest.get(change.bond, 0), change.number)
         self.checks.after_step(self, person)
         for callback in self._callbacks:
             callback(self, person)
@@ -249,6 +254,16 @@ class World:
         self.history.written[letter] = Written(
             letter, person.name, reader, text, enclosures, self.now_ms, deadline_day, person.line, self.healing
         )
+
+    def has_arrived(self, letter: str) -> bool:
+        """Whether a letter was ever seen whole in its reader's vault."""
+        written = self.history.written.get(letter)
+        return written is not None and self.people[written.reader].states.get(letter) in ("arrived", "read", "answered")
+
+    def state_at_writer(self, letter: str) -> str:
+        """The state of a letter as its writer's program showed it last."""
+        written = self.history.written.get(letter)
+        return self.people[written.writer].states.get(letter, "") if written else ""
 
     def reached(self, wonder: str) -> None:
         """A rare state was seen; it must be declared."""
