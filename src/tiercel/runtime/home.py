@@ -53,6 +53,7 @@ class Home:
         self.open_carrier = opener
         self.watching = False  # whether the roads are visited every few seconds
         self.visit = -1  # number of the present visit to the roads, or of the last one of this run
+        self.swept_day = -1  # when files that no row names were last looked for; whole UTC days since 1970
         self.doomed: set[str] = set()  # enclosure files to remove once the change that let go of them is durable
         self.watch_clock()
 
@@ -92,16 +93,30 @@ class Home:
 
     def watch_clock(self) -> None:
         """Notice a jump of the clock since it was last looked at; every run and every visit looks."""
-        now = self.clock.now_ms()
-        last = settings.get_int(self.vault, "last_run_ms", -1)
-        doubtful = last >= 0 and clock_in_doubt(last, now)
-        if doubtful or last < 0 or not 0 <= now - last < HOUR_MS:
+        if self._clock_moved():
             with self.vault.transaction():
-                if self.vault.rolled_back and settings.get_int(self.vault, "copied_at", -1) < 0:
-                    settings.put(self.vault, "copied_at", last)  # when this older copy was last used
-                settings.put(self.vault, "last_run_ms", now)
-                if doubtful:
-                    settings.put(self.vault, "clock_in_doubt", 1)
+                self._note_clock()
+
+    def begin_visit(self) -> int:
+        """Look at the clock and count a visit to the roads; give its number."""
+        with self.vault.transaction():
+            if self._clock_moved():
+                self._note_clock()
+            self.visit = settings.next_visit(self.vault)
+        return self.visit
+
+    def _clock_moved(self) -> bool:
+        """Whether the clock is to be noted: it moved by an hour, or back, or was never looked at."""
+        last = settings.get_int(self.vault, "last_run_ms", -1)
+        return last < 0 or not 0 <= self.clock.now_ms() - last < HOUR_MS
+
+    def _note_clock(self) -> None:
+        now, last = self.clock.now_ms(), settings.get_int(self.vault, "last_run_ms", -1)
+        if self.vault.rolled_back and settings.get_int(self.vault, "copied_at", -1) < 0:
+            settings.put(self.vault, "copied_at", last)  # when this older copy was last used
+        settings.put(self.vault, "last_run_ms", now)
+        if last >= 0 and clock_in_doubt(last, now):
+            settings.put(self.vault, "clock_in_doubt", 1)
 
     def bond(self, name: str) -> bonds.Bond:
         """The bond of that name.

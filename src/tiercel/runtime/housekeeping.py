@@ -21,25 +21,31 @@ def tick(home: Home) -> None:
 
 def after_sync(home: Home) -> None:
     """Delete what time has ended, and make the deletion true on disk."""
-    _burn(home)
     people.forget_ended(home)
-    home.office.step(VisitEnded())
-    if not home.clock_doubtful:
-        files.sweep(home.vault.enclosures, letters.enclosure_files(home.vault), home.clock.now_ms() - DAY_MS)
-    home.remove_doomed()
+    with home.office.transaction():
+        _burn(home)
+        home.office.tell(VisitEnded())
+    _sweep(home)
     home.vault.forget()
     home.vault.mark()
+
+
+def _sweep(home: Home) -> None:
+    """Remove, once a day and in each run, files that a crash left and no row names."""
+    now = home.clock.now_ms()
+    if not home.clock_doubtful and home.swept_day != now // DAY_MS:
+        files.sweep(home.vault.enclosures, letters.enclosure_files(home.vault), now - DAY_MS)
+        home.swept_day = now // DAY_MS
 
 
 def _burn(home: Home) -> None:
     """End the text of letters as each bond's retention rule says; ids, receipts and the chain are kept."""
     now = home.clock.now_ms()
-    with home.vault.transaction():
-        for bond in bonds.all_bonds(home.vault):
-            for letter in letters.burnable(home.vault, bond.id, _read_before(home, bond, now), bool(bond.burn_sent)):
-                home.doomed.update(letters.burn(home.vault, letter))
-                letters.change_letter(home.vault, letter.seq, burnt_at=now)
-                letters.add_event(home.vault, letter.seq, now, "burnt here, as the retention rule says")
+    for bond in bonds.with_retention(home.vault):
+        for letter in letters.burnable(home.vault, bond.id, _read_before(home, bond, now), bool(bond.burn_sent)):
+            home.doomed.update(letters.burn(home.vault, letter))
+            letters.change_letter(home.vault, letter.seq, burnt_at=now)
+            letters.add_event(home.vault, letter.seq, now, "burnt here, as the retention rule says")
 
 
 def _read_before(home: Home, bond: Bond, now: int) -> int | None:

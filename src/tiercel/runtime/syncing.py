@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from tiercel.errors import CarrierError, CarrierFull, CarrierReadOnly, VaultRolledBack
-from tiercel.vault import roads, settings
+from tiercel.vault import roads
 from tiercel.vault.lock import sync_lock
 
 from . import housekeeping, seals, way
@@ -33,7 +33,6 @@ def sync(home: Home, progress: Progress = no_progress) -> SyncReport:
     with sync_lock(home.vault.folder):
         if home.vault.rolled_back:
             raise VaultRolledBack()
-        home.watch_clock()
         visit = _Visit(home, progress)
         visit.read_all()
         visit.step()
@@ -62,8 +61,7 @@ class _Visit:
 
     def __init__(self, home: Home, progress: Progress) -> None:
         self.home, self.progress = home, progress
-        with home.vault.transaction():
-            self.number = home.visit = settings.next_visit(home.vault)
+        self.number = home.begin_visit()
         self.roads: list[RoadAt] = []
         self.writable: list[RoadAt] = []
         self.troubles: list[RoadTrouble] = []

@@ -58,20 +58,13 @@ def say_lost(bond: Bond, letter: Letter, what: str = "is missing from the vault 
 
 def said_of_lost(home: Home) -> list[str]:
     """A sentence for each letter that cannot leave because an enclosure is lost."""
-    return [
-        say_lost(bond, letter)
-        for bond in bonds.all_bonds(home.vault)
-        for letter in open_letters(home, bond.id)
-        if lost_enclosure(home, letter)
-    ]
+    lost = [each for each in letters.with_enclosures_under_way(home.vault) if lost_enclosure(home, each)]
+    return [say_lost(bonds.bond_by_id(home.vault, letter.bond), letter) for letter in lost]
 
 
 def waiting(home: Home) -> int:
     """How many outgoing letters have no receipt yet."""
-    row = home.vault.one(
-        f"SELECT count(*) FROM letters WHERE direction = 'out' AND kind = 0 AND state IN {_UNDER_WAY_SQL}"
-    )
-    return int(row[0]) if row else 0
+    return letters.waiting(home.vault)
 
 
 def service_letter(home: Home, bond: Bond, kind: int) -> Letter:

@@ -62,6 +62,11 @@ def all_bonds(vault: Vault) -> list[Bond]:
     return select(vault, Bond, "bonds", "ORDER BY id")
 
 
+def with_retention(vault: Vault) -> list[Bond]:
+    """Bonds whose text is not kept for good."""
+    return select(vault, Bond, "bonds", "WHERE burn_sent OR burn_read_days IS NOT NULL ORDER BY id")
+
+
 def bond_named(vault: Vault, name: str) -> Bond | None:
     """The bond of that name."""
     return select_one(vault, Bond, "bonds", "WHERE name = ?", name)

@@ -240,14 +240,26 @@ def burnable(vault: Vault, bond: int, read_before_ms: int | None, sent: bool) ->
 
     None of them while enclosures are still on their way: they could never become whole.
     """
-    conditions = []
+    unburnt, found = "bond = ? AND kind = 0 AND burnt_at IS NULL AND arrived_at IS NOT NULL", list[Letter]()
     if read_before_ms is not None:
-        conditions.append(f"(direction = 'in' AND arrived_at IS NOT NULL AND read_at <= {int(read_before_ms)})")
+        found += letters_where(vault, f"{unburnt} AND direction = 'in' AND read_at <= ?", bond, read_before_ms)
     if sent:
-        conditions.append("(direction = 'out' AND arrived_at IS NOT NULL AND state IN ('arrived', 'read', 'answered'))")
-    if not conditions:
-        return []
-    return letters_where(vault, f"bond = ? AND kind = 0 AND burnt_at IS NULL AND ({' OR '.join(conditions)})", bond)
+        arrived = "direction = 'out' AND state IN ('arrived', 'read', 'answered')"
+        found += letters_where(vault, f"{unburnt} AND {arrived}", bond)
+    return found
+
+
+def waiting(vault: Vault) -> int:
+    """How many letters of ours, of all bonds, wait for a receipt."""
+    row = vault.one("SELECT n FROM tallied WHERE what = 'waiting'")
+    return int(row[0]) if row else 0
+
+
+def with_enclosures_under_way(vault: Vault) -> list[Letter]:
+    """Letters of ours whose enclosures are sent, or wait to be sealed with them; oldest first."""
+    sent = "SELECT letter FROM bundles_out WHERE file IS NOT NULL"
+    sealed = "SELECT letter FROM sealings WHERE EXISTS (SELECT 1 FROM enclosures WHERE letter = sealings.letter)"
+    return letters_where(vault, f"seq IN ({sent} UNION {sealed}) ORDER BY seq")
 
 
 def change_text(vault: Vault, letter: Letter, text: str) -> None:

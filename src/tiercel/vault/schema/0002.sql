@@ -35,6 +35,12 @@ CREATE TABLE sendings (         -- a bundle under way on a road: when it is sent
 ) STRICT;
 CREATE INDEX sendings_due ON sendings (carrier, due_at);
 
+-- A seal to a last-resort key ages from the day of sealing: the key dies some time after a newer one came, unseen.
+ALTER TABLE bundles_out ADD COLUMN sealed_day INTEGER;  -- of such a seal; NULL for all others
+UPDATE bundles_out SET sealed_day = (SELECT written_at / 86400000 FROM letters WHERE seq = letter)
+    WHERE kind = 1 AND made_day IS NULL AND letter IN (SELECT seq FROM letters WHERE weaker = 1);
+CREATE INDEX bundles_out_weaker ON bundles_out (bond, sealed_day) WHERE sealed_day IS NOT NULL;
+
 ALTER TABLE handed ADD COLUMN over INTEGER NOT NULL DEFAULT 0;  -- what it is a part of is over: it comes off with the next visit
 CREATE INDEX handed_over ON handed (carrier) WHERE over = 1;
 CREATE INDEX handed_at ON handed (carrier, at);
@@ -110,3 +116,28 @@ CREATE INDEX bundles_out_aging ON bundles_out (bond, made_day) WHERE made_day IS
 CREATE INDEX bundles_out_pid ON bundles_out (pid) WHERE pid IS NOT NULL;                    -- seals to a key that is gone
 CREATE INDEX letters_service ON letters (bond)                                              -- what brings keys, under way
     WHERE direction = 'out' AND kind <> 0 AND state IN ('accepted', 'sealed', 'handed over');
+
+CREATE INDEX bundles_out_file ON bundles_out (letter) WHERE file IS NOT NULL;               -- enclosures under way
+CREATE INDEX letters_burn_sent ON letters (bond)                                            -- text that retention may end
+    WHERE direction = 'out' AND kind = 0 AND burnt_at IS NULL AND arrived_at IS NOT NULL
+    AND state IN ('arrived', 'read', 'answered');
+CREATE INDEX letters_burn_read ON letters (bond, read_at)
+    WHERE direction = 'in' AND kind = 0 AND burnt_at IS NULL AND arrived_at IS NOT NULL AND read_at IS NOT NULL;
+
+-- How many letters wait for a receipt: said after each visit, and counted by nobody.
+CREATE TABLE tallied (what TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT;
+INSERT INTO tallied (what, n) SELECT 'waiting', count(*) FROM letters
+    WHERE direction = 'out' AND kind = 0 AND state IN ('accepted', 'sealed', 'handed over');
+CREATE TRIGGER waiting_changed AFTER UPDATE OF state ON letters WHEN new.direction = 'out' AND new.kind = 0
+    AND (new.state IN ('accepted', 'sealed', 'handed over')) <> (old.state IN ('accepted', 'sealed', 'handed over')) BEGIN
+    UPDATE tallied SET n = n + (new.state IN ('accepted', 'sealed', 'handed over'))
+        - (old.state IN ('accepted', 'sealed', 'handed over')) WHERE what = 'waiting';
+END;
+CREATE TRIGGER waiting_begun AFTER INSERT ON letters WHEN new.direction = 'out' AND new.kind = 0
+    AND new.state IN ('accepted', 'sealed', 'handed over') BEGIN
+    UPDATE tallied SET n = n + 1 WHERE what = 'waiting';
+END;
+CREATE TRIGGER waiting_gone AFTER DELETE ON letters WHEN old.direction = 'out' AND old.kind = 0
+    AND old.state IN ('accepted', 'sealed', 'handed over') BEGIN
+    UPDATE tallied SET n = n - 1 WHERE what = 'waiting';
+END;
