@@ -9,6 +9,7 @@ from types import ModuleType
 
 from tiercel.limits import DAY_MS, EPOCH_DAYS, PREKEY_KEPT_DAYS, TAG_RANDOM_BYTES
 from tiercel.vault import bonds as vault_bonds
+from tiercel.vault import letters
 from tiercel.vault.prekeys import LAST_RESORT, ONE_TIME
 
 from .base import Check, PersonSeen, WorldSeen
@@ -167,11 +168,19 @@ class NoClockAlone(Check):
                 continue
             spent = "SELECT letter FROM prekeys_spent WHERE bond = ? AND pid = ?"
             tombstone = person.home.vault.one(spent, key.bond, key.pid)
-            if tombstone is None or tombstone[0] is not None:
+            if tombstone is None or tombstone[0] is not None or self._told_of_copy(person, key):
                 continue
             self.need(not person.home.clock_doubtful, f"a prekey of {person.name} died by a clock in doubt")
             agreed = self._agreed_day(person, key.bond)
             self.need(key.made_day + PREKEY_KEPT_DAYS <= agreed, f"a prekey of {person.name} died too early")
+
+    @staticmethod
+    def _told_of_copy(person: PersonSeen, key: OurKey) -> bool:
+        """Whether the other side acknowledged that a copy was put back: older keys end by that."""
+        told = "SELECT 1 FROM letters WHERE bond = ? AND direction = 'out' AND kind = ? AND arrived_at IS NOT NULL"
+        since = " AND written_at >= ? LIMIT 1"
+        made_ms = (key.made_day - 1) * DAY_MS
+        return person.home.vault.one(told + since, key.bond, letters.RESTORED, made_ms) is not None
 
     @staticmethod
     def _agreed_day(person: PersonSeen, bond: int) -> int:
