@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from tiercel.delivery import asking, clock, ends, events, generations, notes, recalls, receipts, sending
+from tiercel.delivery import asking, clock, doubts, ends, events, generations, notes, recalls, receipts, sending, stock
 from tiercel.delivery.effects import Effect
 from tiercel.delivery.ledger import Ledger
 from tiercel.delivery.step import Moment, Step
@@ -24,7 +24,7 @@ Handler = Callable[[Step, Any], None]
 
 HANDLERS: Final[dict[type, tuple[Handler, ...]]] = {
     # time
-    events.Ticked:             (ends.expire, recalls.ask_again, asking.ask_again),
+    events.Ticked:             (ends.expire, recalls.ask_again, asking.ask_again, stock.top_up),
     events.VisitEnded:         (clock.visit_ended,),
     # roads
     events.ParcelsGone:        (sending.parcels_left,),
@@ -38,7 +38,7 @@ HANDLERS: Final[dict[type, tuple[Handler, ...]]] = {
     events.ParcelHeard:        (generations.parcel_heard,),
     events.NoteCame:           (receipts.note_came, asking.note_came, sending.note_came, recalls.note_came),
     events.ReplyCame:          (ends.reply_came,),
-    events.CopyAnnounced:      (recalls.copy_announced,),
+    events.CopyAnnounced:      (recalls.copy_announced, doubts.copy_announced),
     # what came of theirs
     events.LetterCame:         (receipts.letter_came,),
     events.LetterCameAgain:    (receipts.letter_came_again,),
@@ -49,9 +49,10 @@ HANDLERS: Final[dict[type, tuple[Handler, ...]]] = {
     events.KeyWasGone:         (asking.key_was_gone,),
     events.SymbolsLacked:      (asking.symbols_lacked,),
     # our letters
-    events.LetterSent:         (ends.letter_sent,),
+    events.LetterSent:         (ends.letter_sent, doubts.letter_sent),
     events.LetterSealed:       (ends.letter_sealed,),
     events.RecallAsked:        (recalls.recall_asked,),
+    events.BondConfirmed:      (doubts.bond_confirmed,),
     events.BondEnded:          (ends.bond_ended,),
 }  # fmt: skip
 """What happens at each event, in this order, in one transaction."""

@@ -267,6 +267,13 @@ class CopyAnnounced:
 
 
 @dataclass(frozen=True)
+class BondConfirmed:
+    """A person compared the words of a bond that is made and confirmed it anew."""
+
+    bond: int
+
+
+@dataclass(frozen=True)
 class BondEnded:
     """A bond is over, by us or by them: our letters under way are held for a person to decide."""
 
@@ -278,5 +285,5 @@ Event = (
     | ParcelsGone | RoadSeen | RoadReady | ParcelsPut | ParcelsTakenOff | BundleUnfit | NotesPut
     | ParcelHeard | NoteCame | ReplyCame | CopyAnnounced
     | LetterCame | LetterCameAgain | LetterRefused | LetterReadHere | EnclosureCame | EnclosureCameAgain | KeyWasGone
-    | SymbolsLacked | LetterSent | LetterSealed | RecallAsked | BondEnded
+    | SymbolsLacked | LetterSent | LetterSealed | RecallAsked | BondConfirmed | BondEnded
 )  # fmt: skip

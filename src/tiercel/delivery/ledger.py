@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from tiercel.delivery.key_ledger import Keys
 from tiercel.delivery.road_ledger import Roads
 from tiercel.delivery.rows import (
     Awaited,
@@ -19,7 +20,6 @@ from tiercel.delivery.rows import (
     OutBundle,
     OutLetter,
     Restored,
-    Root,
 )
 
 
@@ -32,6 +32,10 @@ class Letters(Protocol):
 
     def bonds(self) -> Sequence[BondAt]:
         """Every bond, oldest first."""
+        ...
+
+    def change_bond(self, bond: int, **values: object) -> None:
+        """Change columns of a bond."""
         ...
 
     def out_letter(self, seq: int) -> OutLetter | None:
@@ -104,6 +108,10 @@ class Due(Protocol):
 
     def under_way(self, bond: int) -> Sequence[OutLetter]:
         """All letters of ours under way: only for what changes every one of them."""
+        ...
+
+    def held(self, bond: int) -> Sequence[OutLetter]:
+        """All letters of ours that are held."""
         ...
 
     def empty_quarantine(self, before_ms: int) -> None:
@@ -188,42 +196,6 @@ class Notes(Protocol):
 
     def said(self, ids: Sequence[int]) -> None:
         """These were put on their road."""
-        ...
-
-
-class Keys(Protocol):
-    """Parcel roots and prekeys."""
-
-    def roots(self, bond: int) -> Sequence[Root]:
-        """The roots of both directions."""
-        ...
-
-    def heard_epoch(self, bond: int, epoch: int) -> None:
-        """Remember the newest epoch heard from the other side."""
-        ...
-
-    def take_generation(self, bond: int, direction: int, generation: int, now_ms: int) -> None:
-        """Make a generation current and every older one superseded."""
-        ...
-
-    def advance_root(self, root: Root, epoch: int, secret: bytes) -> None:
-        """Replace a root by its successor; the epochs between are gone."""
-        ...
-
-    def drop_old_roots(self, bond: int, superseded_before_ms: int) -> None:
-        """Delete generations superseded before an instant."""
-        ...
-
-    def expire_prekeys(self, bond: int, one_time_before_day: int, superseded_before_ms: int) -> None:
-        """Delete our prekeys past their keeping, leaving tombstones."""
-        ...
-
-    def gifts_held(self, bond: int, letter_id: bytes, now_ms: int) -> None:
-        """A letter of ours was opened: the gifts in it are held by the other side."""
-        ...
-
-    def let_go(self, bond: int, pid: bytes, now_ms: int) -> bool:
-        """The other side says that a key of its own is gone: say whether there is another to seal with."""
         ...
 
 

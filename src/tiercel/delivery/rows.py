@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-LETTER, SERVICE, OPENING, END = 0, 1, 2, 3
-"""Kinds of letters: one that people read, one that only brings keys, the first of a bond, the last."""
+LETTER, SERVICE, OPENING, END, RESTORED = 0, 1, 2, 3, 4
+"""Kinds of letters: what people read, what only brings keys, the first of a bond, the last, what tells of a copy."""
 
 RECEIPT, WANT, HAVE, EXPIRED, RECALL, ANSWER = "receipt", "want", "have", "expired", "recall", "answer"
 """What a note may say."""
@@ -67,6 +67,7 @@ class BondAt:
     receipt_delay_h: int
     doubted_at: int | None
     their_reads: int
+    service_at: int | None
 
     @property
     def their_direction(self) -> int:
@@ -212,6 +213,18 @@ class NoteDue:
     subject: bytes
     detail: bytes
     visit: int
+
+
+@dataclass(frozen=True)
+class Stock:
+    """Our prekeys: one-time ones the other side holds and may still use, all whose secrets live, and the last resort.
+
+    ``last_resort_day`` is when the newest last-resort key was made; None where no receipt will say that it is held.
+    """
+
+    held: int
+    live: int
+    last_resort_day: int | None
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,7 @@ def confirm(home: Home, name: str) -> BondView:
         TwoAnswers: Two answers came; this bond cannot be confirmed.
         StateForbids: It was refused or has ended.
     """
-    with home.vault.transaction():
+    with home.office.transaction():
         bond = home.bond(name)
         if bond.state in ("refused", "ended"):
             raise StateForbids(f"The bond {name} is {bond.state}; nothing was changed.", remedy="Invite anew.")

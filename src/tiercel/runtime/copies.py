@@ -8,7 +8,7 @@ is known already is recognised by its id.
 
 from __future__ import annotations
 
-from tiercel.delivery.states import Event
+from tiercel.delivery.states import State
 from tiercel.limits import (
     DAY_MS,
     GENERATION_KEPT_DAYS,
@@ -44,10 +44,7 @@ def accept(home: Home) -> None:
     with home.vault.transaction():
         settings.put(home.vault, "copied_day", _copied_at(home) // DAY_MS)
         settings.put(home.vault, "put_back_at", now)
-        newest = home.vault.one("SELECT ifnull(max(seq), 0) FROM letters")
-        settings.put(
-            home.vault, "put_back_seq", newest[0] if newest else 0
-        )  # of these it gives no word: delivery.recalls
+        settings.put(home.vault, "put_back_seq", _newest_letter(home))  # of these it gives no word: delivery.recalls
         for bond in bonds.all_bonds(home.vault):
             bonds.change_bond(home.vault, bond.id, incarnation=home.entropy.token(ID_BYTES))
             prekeys.drop_one_time_theirs(home.vault, bond.id)
@@ -92,13 +89,20 @@ def _copied_at(home: Home) -> int:
     return settings.get_int(home.vault, "copied_at", newest[0] if newest and newest[0] else home.clock.now_ms())
 
 
+def _newest_letter(home: Home) -> int:
+    """The row of the newest letter in the copy."""
+    row = home.vault.one("SELECT ifnull(max(seq), 0) FROM letters")
+    return int(row[0]) if row else 0
+
+
 def _tell(home: Home, bond: Bond) -> None:
     """Put what the other side has to know on its way: in a letter of its own if they read one, else with keys only."""
     now = home.clock.now_ms()
     offered = seals.offer_root(home, bond, RESTORED_GENERATIONS)
     told = bond.their_reads >= LETTER_VERSION and offered is not None and _offer_other_root(home, bond)
-    for letter in letters.letters_where(home.vault, "bond = ? AND kind = ?", bond.id, letters.RESTORED):
-        if letter.direction == "out" and way.happened(home, letter, Event.DEADLINE_PASSED, "a newer one follows"):
+    for letter in way.open_letters(home, bond.id):
+        if letter.kind == letters.RESTORED:  # what told of an earlier copy: this one is the newer
+            letters.change_letter(home.vault, letter.seq, state=State.EXPIRED.value)
             way.stop_sending(home, letter)
     if told:
         way.service_letter(home, bond, letters.RESTORED)

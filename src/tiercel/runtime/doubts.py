@@ -6,22 +6,18 @@ then on: our letters to it are held until a person has compared the words again.
 
 from __future__ import annotations
 
-from tiercel.delivery.events import CopyAnnounced
-from tiercel.delivery.states import Event, State
+from tiercel.delivery.events import BondConfirmed, CopyAnnounced
 from tiercel.letter.record import Kind, LetterRecord, RestoredRecord, RootRecord
 from tiercel.limits import DAY_MS, EPOCHS_SENDER_LEAD, OTHER_GENERATION_MAX
 from tiercel.parcel.epochs import epoch_of
-from tiercel.vault import bonds, incarnations, letters, prekeys, sealings
+from tiercel.vault import bonds, incarnations, letters, prekeys
 from tiercel.vault.bonds import Bond, Root
-from tiercel.vault.letters import Letter
 
-from . import way
 from .home import Home
 from .views import day_text
 
 READERS_CHANGED = "the list of who can read on the other side changed"
 READERS_UNSAID = "who can read on the other side changed without notice"
-HELD = "held: a copy of the other side's vault was put back; confirm the bond if it was they"
 
 
 def seen(home: Home, bond: Bond, incarnation: bytes, record: LetterRecord) -> bool:
@@ -82,30 +78,13 @@ def key_used_twice(home: Home, bond: Bond) -> None:
 
 def announced(home: Home, bond: Bond, incarnation: bytes, record: RestoredRecord) -> None:
     """The other side's vault goes on from a copy: what it forgot is forgotten, and what is ours waits for a person."""
-    home.office.tell(CopyAnnounced(bond.id))
     _take_other_root(home, bond, record.other_root)
     prekeys.drop_of_others(home.vault, bond.id, incarnation)
     prekeys.nothing_held(home.vault, bond.id)
-    if bond.state != "bonded":
-        _let_go_of_seals(home, bond)
-        return
-    now = home.clock.now_ms()
-    bonds.change_bond(home.vault, bond.id, doubted_at=now, service_at=None)
-    bonds.take_back_warning(home.vault, bond.id, _new_one(bond.name))  # of a letter that came before this one
-    bonds.warn(home.vault, bond.id, _was_it_they(bond.name, record.copied_day), now)
-    _let_go_of_seals(home, bond)
-
-
-def _let_go_of_seals(home: Home, bond: Bond) -> None:
-    """What waits for a receipt is sealed anew: letters once a person confirmed, if there is a doubt.
-
-    An opening is repeated byte for byte; whoever goes on from a copy of a bond that is made had it.
-    """
-    for letter in way.open_letters(home, bond.id):
-        if letter.kind == letters.LETTER:
-            hold(home, letter)
-        elif letter.kind != letters.OPENING:
-            sealings.drop_of(home.vault, letter.seq)
+    home.office.tell(CopyAnnounced(bond.id))
+    if bond.state == "bonded":
+        bonds.take_back_warning(home.vault, bond.id, _new_one(bond.name))  # of a letter that came before this one
+        bonds.warn(home.vault, bond.id, _was_it_they(bond.name, record.copied_day), home.clock.now_ms())
 
 
 def _take_other_root(home: Home, bond: Bond, root: RootRecord) -> None:
@@ -121,21 +100,10 @@ def _take_other_root(home: Home, bond: Bond, root: RootRecord) -> None:
     bonds.take_generation(home.vault, bond.id, bond.direction, root.generation, now)
 
 
-def hold(home: Home, letter: Letter) -> None:
-    """A letter of ours under a bond in doubt waits for its person, sealed or not; in the caller's transaction."""
-    way.happened(home, letter, Event.DOUBTED, HELD)
-    way.stop_sending(home, letter)
-
-
 def settle(home: Home, bond: Bond) -> None:
-    """A person compared the words and confirmed a bond anew: doubt and warnings go, and what was held goes on."""
+    """A person compared the words and confirmed a bond anew, in a transaction of the office: doubt and warnings go."""
     bonds.unwarn(home.vault, bond.id, but=(READERS_CHANGED, READERS_UNSAID))
-    if bond.doubted_at is None:
-        return
-    bonds.change_bond(home.vault, bond.id, doubted_at=None, service_at=None)
-    held = "+bond = ? AND direction = 'out' AND state = ? ORDER BY seq"
-    for letter in letters.letters_where(home.vault, held, bond.id, State.HELD.value):
-        way.happened(home, letter, Event.CONFIRMED, "the bond was confirmed: it goes on")
+    home.office.tell(BondConfirmed(bond.id))
 
 
 # -- what is said ------------------------------------------------------------------------------------

@@ -14,14 +14,13 @@ from tiercel.delivery.rows import (
     OutBundle,
     OutLetter,
     Restored,
-    Root,
 )
-from tiercel.limits import DAY_MS, PREKEY_USABLE_DAYS
-from tiercel.vault import bonds, bundles, letters, notes, prekeys, settings
+from tiercel.vault import bonds, bundles, letters, notes, settings
 from tiercel.vault.rows import select, select_one, update
 from tiercel.vault.store import Vault
 
 from . import lacking
+from .key_ledger import KeyLedger
 from .road_ledger import RoadLedger
 
 _UNDER_WAY = "direction = 'out' AND state IN ('accepted', 'sealed', 'handed over')"
@@ -29,7 +28,7 @@ _OURS, _THEIRS = "direction = 'out'", "direction = 'in'"
 
 
 @dataclass(frozen=True)
-class VaultLedger(RoadLedger):
+class VaultLedger(RoadLedger, KeyLedger):
     """Over the tables of one vault. Its contract stands in :class:`tiercel.delivery.ledger.Ledger`.
 
     ``slowest_ms`` gives the declared worst delay among the roads of a bond.
@@ -49,6 +48,10 @@ class VaultLedger(RoadLedger):
     def bonds(self) -> list[BondAt]:
         """All."""
         return select(self.vault, BondAt, "bonds", "ORDER BY id")
+
+    def change_bond(self, bond: int, **values: object) -> None:
+        """Change a bond."""
+        bonds.change_bond(self.vault, bond, **values)
 
     def out_letter(self, seq: int) -> OutLetter | None:
         """Ours, by row."""
@@ -132,6 +135,11 @@ class VaultLedger(RoadLedger):
     def under_way(self, bond: int) -> list[OutLetter]:
         """All that are."""
         return select(self.vault, OutLetter, "letters", f"WHERE +bond = ? AND {_UNDER_WAY} ORDER BY seq", bond)
+
+    def held(self, bond: int) -> list[OutLetter]:
+        """All that are."""
+        where = f"WHERE +bond = ? AND {_OURS} AND state = 'held' ORDER BY seq"
+        return select(self.vault, OutLetter, "letters", where, bond)
 
     def empty_quarantine(self, before_ms: int) -> None:
         """Forget."""
@@ -218,41 +226,6 @@ class VaultLedger(RoadLedger):
     def said(self, ids: Sequence[int]) -> None:
         """Said."""
         notes.said(self.vault, list(ids))
-
-    # -- keys ------------------------------------------------------------------------------------
-
-    def roots(self, bond: int) -> list[Root]:
-        """Of both directions."""
-        return select(self.vault, Root, "roots", "WHERE bond = ? ORDER BY direction, generation DESC", bond)
-
-    def heard_epoch(self, bond: int, epoch: int) -> None:
-        """Heard."""
-        bonds.heard_epoch(self.vault, bond, epoch)
-
-    def take_generation(self, bond: int, direction: int, generation: int, now_ms: int) -> None:
-        """Current now."""
-        bonds.take_generation(self.vault, bond, direction, generation, now_ms)
-
-    def advance_root(self, root: Root, epoch: int, secret: bytes) -> None:
-        """Moved on."""
-        bonds.advance_root(self.vault, root, epoch, secret)
-
-    def drop_old_roots(self, bond: int, superseded_before_ms: int) -> None:
-        """Deleted."""
-        bonds.drop_old_roots(self.vault, bond, superseded_before_ms)
-
-    def expire_prekeys(self, bond: int, one_time_before_day: int, superseded_before_ms: int) -> None:
-        """Deleted."""
-        prekeys.expire_ours(self.vault, bond, one_time_before_day, superseded_before_ms)
-
-    def gifts_held(self, bond: int, letter_id: bytes, now_ms: int) -> None:
-        """Held by them."""
-        prekeys.ack_gifts(self.vault, bond, letter_id, now_ms)
-
-    def let_go(self, bond: int, pid: bytes, now_ms: int) -> bool:
-        """Of theirs."""
-        usable_from = (now_ms + self.slowest_ms(bond)) // DAY_MS - PREKEY_USABLE_DAYS
-        return prekeys.let_go(self.vault, bond, pid, usable_from)
 
     def _number(self, sql: str, *args: object) -> int | None:
         row = self.vault.one(sql, *args)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from tiercel.crypto import sha256
+from tiercel.delivery import stock
+from tiercel.delivery.doubts import seals_nothing
 from tiercel.delivery.events import LetterSealed
-from tiercel.delivery.schedule import gifts_wanted, passed, service_due
 from tiercel.letter.record import (
     EnclosureRecord,
     Kind,
@@ -23,10 +24,8 @@ from tiercel.limits import (
     DAY_MS,
     GIFTS_TARGET,
     KEY_BYTES,
-    LAST_RESORT_RENEW_DAYS,
     LETTER_VERSION,
     PREKEY_USABLE_DAYS,
-    ROOT_RENEW_DAYS,
 )
 from tiercel.parcel.box import Kind as ParcelKind
 from tiercel.sealing.envelope import BondKeys, seal_letter
@@ -51,18 +50,13 @@ _LISTS_ROOM_BYTES = 64  # the growth of array heads, a root, and of nil into a v
 def seal_waiting(home: Home) -> None:
     """Seal every letter that is under way without a seal that lives, one transaction each, urgent ones first."""
     for bond in bonds.all_bonds(home.vault):
-        if bond.bond_id is None or bond.state == "refused" or in_doubt(bond):
+        if bond.bond_id is None or bond.state == "refused" or seals_nothing(bond):
             continue
         _drop_stale(home, bond)
         for letter in sealings.waiting(home.vault, bond.id):
             found = way.lost_enclosure(home, letter) or _seal(home, bond.id, letter)
             if not found and letter.kind != letters.OPENING:
                 break  # no key to seal to: there is none for the others either
-
-
-def in_doubt(bond: Bond) -> bool:
-    """Whether nothing is sealed under a bond until a person confirms it; the end of a bond is."""
-    return bond.doubted_at is not None and bond.state == "bonded"
 
 
 def _drop_stale(home: Home, bond: Bond) -> None:
@@ -99,7 +93,7 @@ def _seal(home: Home, bond_id: int, letter: Letter) -> bool:
     with home.office.transaction():
         bond = bonds.bond_by_id(home.vault, bond_id)
         fresh = letters.letter_at(home.vault, letter.seq)
-        if fresh is None or bond.auth_root is None or bond.bond_id is None or in_doubt(bond):
+        if fresh is None or bond.auth_root is None or bond.bond_id is None or seals_nothing(bond):
             return True
         if fresh.state != letter.state or fresh.recall_at is not None:  # somebody was quicker
             return True
@@ -171,24 +165,16 @@ def _record(home: Home, bond: Bond, letter: Letter) -> LetterRecord:
 
 
 def _fill(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> LetterRecord:
-    """Fill the space up to the size class with a root, a last-resort key and gifts. They never raise a class."""
-    if letter.kind == letters.END:
-        return record
+    """Add what rides along, making the keys for it."""
     if letter.kind == letters.RESTORED:
         return _restored(home, bond, letter, record)
-    room = room_left(len(encode_letter(record))) - _LISTS_ROOM_BYTES
-    if letter.kind != letters.LETTER:  # made to carry them
-        room = (GIFTS_TARGET + 1) * _GIFT_ROOM_BYTES + KEY_BYTES
-    root = last = None
-    if room >= KEY_BYTES and letter.kind != letters.OPENING:
-        root = _root_to_offer(home, bond)
-        room -= KEY_BYTES if root else 0
-    if room >= _GIFT_ROOM_BYTES:
-        last = _last_resort_to_offer(home, bond, letter)
-        room -= _GIFT_ROOM_BYTES if last else 0
-    held, live = prekeys.stock(home.vault, bond.id, usable_from(home, bond))
-    count = max(0, min(gifts_wanted(held, live), room // _GIFT_ROOM_BYTES))
-    gifts = tuple(_new_gift(home, bond, letter, ONE_TIME) for _ in range(count))
+    ledger, now = home.office.ledger, home.clock.now_ms()
+    room = 0 if letter.kind != letters.LETTER else room_left(len(encode_letter(record))) - _LISTS_ROOM_BYTES
+    held, newest = ledger.stock(bond.id, now), ledger.newest_root(bond.id, bond.direction)
+    rides = stock.riding(letter.kind, room, held, newest, now)
+    root = _root_to_offer(home, bond) if rides.root else None
+    last = _new_gift(home, bond, letter, LAST_RESORT) if rides.last_resort else None
+    gifts = tuple(_new_gift(home, bond, letter, ONE_TIME) for _ in range(rides.gifts))
     return _with(record, root, last, gifts)
 
 
@@ -223,27 +209,10 @@ def _new_gift(home: Home, bond: Bond, letter: Letter, kind: str) -> bytes:
     return gift
 
 
-def _last_resort_to_offer(home: Home, bond: Bond, letter: Letter) -> bytes | None:
-    return _new_gift(home, bond, letter, LAST_RESORT) if last_resort_due(home, bond) else None
-
-
-def last_resort_due(home: Home, bond: Bond) -> bool:
-    """Whether the other side should get a new last-resort key: it has none of the last 30 days, as far as we can know.
-
-    Of one whose letter was sealed again, or from before an older copy was put back, no receipt will ever tell.
-    """
-    newest = prekeys.newest_last_resort(home.vault, bond.id)
-    if newest is None or (newest.letter is None and newest.acked_at is None):
-        return True
-    return passed(newest.made_day * DAY_MS, home.clock.now_ms(), LAST_RESORT_RENEW_DAYS * DAY_MS)
-
-
 def _root_to_offer(home: Home, bond: Bond) -> RootRecord | None:
-    """The fresh root of our direction that is not acknowledged yet, or a new one every 30 days."""
-    ours = bonds.roots_of(home.vault, bond.id, bond.direction)
-    if ours and ours[0].standing == "offered":
-        return _as_record(ours[0])
-    root = offer_root(home, bond) if root_due(home, bond) else None
+    """The fresh root of our direction that is not acknowledged yet, or a new one."""
+    newest = home.office.ledger.newest_root(bond.id, bond.direction)
+    root = newest if newest is not None and newest.standing == "offered" else offer_root(home, bond)
     return None if root is None else _as_record(root)
 
 
@@ -272,14 +241,6 @@ def next_generation(home: Home, roots: Sequence[Root], skipped: int = 0) -> int 
     return generation if roots and generation <= _GENERATION_MAX else None
 
 
-def root_due(home: Home, bond: Bond) -> bool:
-    """Whether the parcel root of our direction should be replaced by a fresh random one."""
-    ours = bonds.roots_of(home.vault, bond.id, bond.direction)
-    if not ours or ours[0].standing == "offered":
-        return False
-    return passed(ours[0].since_at, home.clock.now_ms(), ROOT_RENEW_DAYS * DAY_MS)
-
-
 # -- storing -----------------------------------------------------------------------------------------
 
 
@@ -303,18 +264,4 @@ def _store(home: Home, bond: Bond, letter: Letter, gift: TheirPrekey, record: Le
     letters.change_letter(
         home.vault, letter.seq, seals=letter.seals + 1, carried_root=carried, weaker=int(gift.kind == LAST_RESORT)
     )
-    home.office.tell(LetterSealed(letter.seq, weaker=gift.kind == LAST_RESORT))
-
-
-def write_service_letters(home: Home) -> None:
-    """Put a service letter on its way where the other side's stock is low or a key is due."""
-    now = home.clock.now_ms()
-    for bond in bonds.all_bonds(home.vault):
-        if bond.state != "bonded" or in_doubt(bond) or sealings.bringing_keys(home.vault, bond.id):
-            continue
-        held, _live = prekeys.stock(home.vault, bond.id, usable_from(home, bond))
-        renewal = root_due(home, bond) or last_resort_due(home, bond)
-        if service_due(held, renewal, bond.service_at, now):
-            with home.vault.transaction():
-                bonds.change_bond(home.vault, bond.id, service_at=now)
-                way.service_letter(home, bond, letters.SERVICE)
+    home.office.tell(LetterSealed(letter.seq, gift.kind == LAST_RESORT))

@@ -107,7 +107,6 @@ class _Visit:
 
     def step(self) -> None:
         housekeeping.tick(self.home)
-        seals.write_service_letters(self.home)
         self.seal()
         self.notices += way.said_of_lost(self.home)
 

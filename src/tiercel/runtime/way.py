@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tiercel.delivery import way as delivery_way
-from tiercel.delivery.states import UNDER_WAY, Event, State
+from tiercel.delivery.states import UNDER_WAY, State
 from tiercel.limits import ID_BYTES
 from tiercel.vault import bonds, bundles, letters
 from tiercel.vault.bonds import Bond
@@ -13,15 +12,6 @@ from tiercel.wire import to_base32
 from .home import Home
 
 _UNDER_WAY_SQL = "(" + ", ".join(f"'{state.value}'" for state in sorted(UNDER_WAY)) + ")"
-
-
-def happened(
-    home: Home, letter: Letter, event: Event, what: str, road: str | None = None, until: int | None = None
-) -> State | None:
-    """Move a letter of ours by an event and record it, in the caller's transaction; an impossible event gives None."""
-    step = home.office.at_work()
-    ours = step.ledger.out_letter(letter.seq)
-    return None if ours is None else delivery_way.happened(step, ours, event, what, road, until)
 
 
 def open_letters(home: Home, bond: int) -> list[Letter]:

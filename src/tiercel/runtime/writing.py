@@ -29,7 +29,6 @@ from tiercel.vault.files import new_name, sync_folder
 from tiercel.vault.letters import Enclosure, Letter
 from tiercel.wire import to_base32
 
-from . import doubts
 from .home import Home
 from .letters import find, view
 from .views import Draft, LetterView, Progress, no_progress
@@ -308,8 +307,6 @@ def _accept(home: Home, letter: Letter) -> None:
         letters.change_letter(home.vault, letter.seq, number=number, previous=previous)
         following = id_chain(letter.id, number, previous)
         bonds.change_bond(home.vault, bond.id, next_number=number + 1, previous=following)
-    if bond.doubted_at is not None:
-        doubts.hold(home, _again(home, letter))
     if letter.reply_to is not None:
         home.vault.run(
             "UPDATE letters SET state = 'answered'"

@@ -11,6 +11,7 @@ import pytest
 from people import Person, bonded, exchange
 from post_office import of_letter, parcels
 from tiercel.crypto import kem_public
+from tiercel.delivery import stock
 from tiercel.errors import VaultRolledBack
 from tiercel.letter.record import RootRecord
 from tiercel.limits import DAY_MS, GIFTS_MAX
@@ -101,6 +102,7 @@ def test_many_offered_roots_cost_no_more_keys_to_try(tmp_path: Path, monkeypatch
         return RootRecord(generation=number, base_epoch=bond_of(bo).newest_sent, root=bytes([number]) * 32)
 
     monkeypatch.setattr(seals, "_root_to_offer", another)
+    monkeypatch.setattr(stock, "root_due", lambda _root, _now: True)
     for _ in range(7):
         bo.write("x" * 3000)
     exchange(bo, ada, rounds=1)
@@ -200,8 +202,8 @@ def test_gifts_too_old_for_the_road_are_replaced_by_a_service_letter(
 ) -> None:
     """They counted as held, so no service letter came and the writer fell back to the last-resort key."""
     ada, bo = bonded(tmp_path)
-    monkeypatch.setattr(seals, "root_due", lambda _home, _bond: False)
-    monkeypatch.setattr(seals, "last_resort_due", lambda _home, _bond: False)
+    monkeypatch.setattr(stock, "root_due", lambda _root, _now: False)
+    monkeypatch.setattr(stock, "last_resort_due", lambda _stock, _now: False)
     for days in (30, 31):
         ada.clock.advance(days=days)
         exchange(ada, bo)
@@ -297,8 +299,8 @@ def test_an_old_copy_does_not_offer_a_root_under_a_number_that_was_given_away(
 ) -> None:
     """The other side kept the first of that number, and nothing sent after the switch was recognised."""
     ada, bo = bonded(tmp_path)
-    real = seals.root_due
-    monkeypatch.setattr(seals, "root_due", lambda home, bond: home is ada.home and real(home, bond))
+    real, mine = stock.root_due, bond_of(ada).direction
+    monkeypatch.setattr(stock, "root_due", lambda root, now: root.direction == mine and real(root, now))
     ada.home.close()
     shutil.copytree(ada.folder, tmp_path / "copy")
     ada.reopen()
@@ -378,8 +380,8 @@ def test_an_old_copy_without_a_marker_offers_a_root_of_another_number(
 ) -> None:
     """The other side kept the first root of that number; the sender went over to the second and was not heard again."""
     ada, bo = bonded(tmp_path)
-    real = seals.root_due
-    monkeypatch.setattr(seals, "root_due", lambda home, bond: home is ada.home and real(home, bond))
+    real, mine = stock.root_due, bond_of(ada).direction
+    monkeypatch.setattr(stock, "root_due", lambda root, now: root.direction == mine and real(root, now))
     ada.home.close()
     shutil.copytree(ada.folder, tmp_path / "copy")
     ada.reopen()

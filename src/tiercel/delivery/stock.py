@@ -1,0 +1,90 @@
+"""Our prekeys with the other side: when it gets a letter that only brings keys, and what rides along in any letter.
+
+The numbers are decided here; the keys are made where letters are sealed. Source: spec/sealing.md 2, spec/delivery.md 6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tiercel.delivery import doubts
+from tiercel.delivery.events import Ticked
+from tiercel.delivery.rows import END, LETTER, OPENING, SERVICE, BondAt, Root, Stock
+from tiercel.delivery.schedule import gifts_wanted, passed, service_due
+from tiercel.delivery.step import Step
+from tiercel.limits import (
+    DAY_MS,
+    GIFT_BYTES,
+    GIFTS_TARGET,
+    ID_BYTES,
+    KEY_BYTES,
+    LAST_RESORT_RENEW_DAYS,
+    ROOT_RENEW_DAYS,
+)
+
+GIFT_ROOM_BYTES = GIFT_BYTES + 3
+"""A gift in the record, with its MessagePack head."""
+
+
+@dataclass(frozen=True)
+class Riding:
+    """What a letter brings beside its text: a root, a last-resort key, so many one-time gifts."""
+
+    root: bool
+    last_resort: bool
+    gifts: int
+
+
+def top_up(step: Step, _event: Ticked) -> None:
+    """Put a service letter on its way where the other side's stock is low or a key is due, at most one a week."""
+    for bond in step.ledger.bonds():
+        waits = bond.state != "bonded" or doubts.seals_nothing(bond) or step.ledger.bringing_keys(bond.id)
+        if not waits and _due(step, bond):
+            letter_id, secret = step.entropy.token(ID_BYTES), step.entropy.token(ID_BYTES)
+            step.ledger.change_bond(bond.id, service_at=step.now_ms)
+            step.ledger.begin(bond.id, SERVICE, letter_id, secret, step.now_ms)
+
+
+def _due(step: Step, bond: BondAt) -> bool:
+    stock, root = step.ledger.stock(bond.id, step.now_ms), step.ledger.newest_root(bond.id, bond.direction)
+    renewal = root_due(root, step.now_ms) or last_resort_due(stock, step.now_ms)
+    return service_due(stock.held, renewal, bond.service_at, step.now_ms)
+
+
+def last_resort_due(stock: Stock, now_ms: int) -> bool:
+    """Whether the other side should get a new last-resort key: it has none of the last 30 days, as far as we can know.
+
+    Of one whose letter was sealed again, or from before an older copy was put back, no receipt will ever tell.
+    """
+    made = stock.last_resort_day
+    return made is None or passed(made * DAY_MS, now_ms, LAST_RESORT_RENEW_DAYS * DAY_MS)
+
+
+def root_due(newest: Root | None, now_ms: int) -> bool:
+    """Whether the parcel root of our direction should be replaced by a fresh random one; one offered is not."""
+    return (
+        newest is not None
+        and newest.standing != "offered"
+        and passed(newest.since_at, now_ms, ROOT_RENEW_DAYS * DAY_MS)
+    )
+
+
+def riding(kind: int, room_bytes: int, stock: Stock, newest: Root | None, now_ms: int) -> Riding:
+    """What rides along in a letter. It fills the space that padding would fill, and never raises the size class.
+
+    Args:
+        kind: Of the letter; one without text is made to carry them, and takes what room it needs.
+        room_bytes: By which the record can grow in its class.
+        stock: What the other side has.
+        newest: The newest root of our direction; one offered rides until it has its receipt.
+        now_ms: UTC milliseconds since 1970.
+    """
+    if kind == END:
+        return Riding(False, False, 0)
+    room = room_bytes if kind == LETTER else (GIFTS_TARGET + 1) * GIFT_ROOM_BYTES + KEY_BYTES
+    offered = newest is not None and newest.standing == "offered"
+    root = kind != OPENING and room >= KEY_BYTES and (offered or root_due(newest, now_ms))
+    room -= KEY_BYTES if root else 0
+    last_resort = room >= GIFT_ROOM_BYTES and last_resort_due(stock, now_ms)
+    room -= GIFT_ROOM_BYTES if last_resort else 0
+    return Riding(root, last_resort, max(0, min(gifts_wanted(stock.held, stock.live), room // GIFT_ROOM_BYTES)))
