@@ -51,6 +51,7 @@ class Home:
         self.clock = clock
         self.entropy = entropy
         self.open_carrier = opener
+        self._doubtful: bool | None = None  # during a visit: what it began with
         self.watching = False  # whether the roads are visited every few seconds
         self.visit = -1  # number of the present visit to the roads, or of the last one of this run
         self.swept_day = -1  # when files that no row names were last looked for; whole UTC days since 1970
@@ -73,7 +74,12 @@ class Home:
 
     @property
     def clock_doubtful(self) -> bool:
-        """Whether the clock jumped and no person has confirmed it; then nothing expires or is deleted by time."""
+        """Whether the clock jumped and no person has confirmed it; then nothing expires or is deleted by time.
+
+        During a visit it stays as it was at its beginning.
+        """
+        if self._doubtful is not None:
+            return self._doubtful
         return settings.get_int(self.vault, "clock_in_doubt", 0) == 1
 
     @property
@@ -103,7 +109,13 @@ class Home:
             if self._clock_moved():
                 self._note_clock()
             self.visit = settings.next_visit(self.vault)
+            doubtful = self.clock_doubtful
+        self._doubtful = doubtful
         return self.visit
+
+    def end_visit(self) -> None:
+        """The visit that was begun last is over, or failed."""
+        self._doubtful = None
 
     def _clock_moved(self) -> bool:
         """Whether the clock is to be noted: it moved by an hour, or back, or was never looked at."""

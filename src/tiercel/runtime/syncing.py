@@ -33,12 +33,19 @@ def sync(home: Home, progress: Progress = no_progress) -> SyncReport:
     with sync_lock(home.vault.folder):
         if home.vault.rolled_back:
             raise VaultRolledBack()
-        visit = _Visit(home, progress)
-        visit.read_all()
-        visit.step()
-        visit.write_all()
-        housekeeping.after_sync(home)
-        return visit.report()
+        try:
+            return _visit(home, progress)
+        finally:
+            home.end_visit()
+
+
+def _visit(home: Home, progress: Progress) -> SyncReport:
+    visit = _Visit(home, progress)
+    visit.read_all()
+    visit.step()
+    visit.write_all()
+    housekeeping.after_sync(home)
+    return visit.report()
 
 
 def watch(
