@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tiercel.runtime.home import Home
     from tiercel.runtime.views import BondView
 
+OVER = ("refused", "ended")
+
 
 @group(
     "bond",
@@ -79,25 +81,22 @@ def show(session: Session, name: str) -> None:
     Its warnings, its roads, receipts and retention, and how many letters wait.
     """
     from tiercel.runtime import bonds as runtime_bonds
+    from tiercel.runtime import outbox as runtime_outbox
     from tiercel.runtime import receipts as runtime_receipts
     from tiercel.runtime import roads as runtime_roads
 
     with session.home() as home:
-        view, waiting = named(home, name), runtime_bonds.open_letters(home, name)
+        view, waiting = named(home, name), len(runtime_outbox.outbox(home, name))
         chosen = runtime_roads.bond_roads(home, name)
         told = runtime_receipts.receipts(home, name)
         kept = runtime_bonds.retention(home, name)
-    shown = output.plain(view.name)
-    letters = "1 letter waits" if waiting == 1 else f"{waiting} letters wait"
+    letters = "1 letter of yours waits" if waiting == 1 else f"{waiting} letters of yours wait"
     lines = [
         *list_lines([view]),
-        "",
-        *rules.roads_lines(chosen),
-        "",
-        *rules.receipts_lines(told),
+        *(["", *rules.roads_lines(chosen), "", *rules.receipts_lines(told)] if view.state not in OVER else []),
         "",
         *rules.retention_lines(kept),
-        *(["", f"{letters} for a receipt: tiercel outbox {shown}"] if waiting else []),
+        *(["", f"{letters}: tiercel outbox {output.plain(view.name)}"] if waiting else []),
     ]
     output.show(session.json, shapes.bond_page(view, chosen, told, kept, waiting), lines)
 

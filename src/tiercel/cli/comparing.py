@@ -62,9 +62,7 @@ def what_to_do(view: WordsView) -> list[str]:
             f"Not the same: tiercel bond refuse {name}",
         ]
     if view.state == "bonded" and view.doubted_at is not None:
-        told_on = (shapes.time(view.doubted_at) or "?")[:10]
         return [
-            f"On {told_on} you were told that {name}'s vault was put back from a copy.",
             f"Ask {name}, best by voice, whether it was {name}, and read them the words. Letters to {name} are held.",
             f"It was {name}, and the words are the same: tiercel bond confirm {name}",
             f"It was not, or they differ: tiercel bond end {name}",

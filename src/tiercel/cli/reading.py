@@ -125,5 +125,5 @@ def outbox(session: Session, bond: str | None) -> None:
 
     with session.home() as home:
         items = runtime_outbox.outbox(home, bond)
-    lines = pages.outbox(items) if items else ["Nothing waits: every letter you sent has come to an end you can see."]
+    lines = pages.outbox(items) if items else ["Nothing waits: no letter of yours is under way."]
     output.show(session.json, [shapes.waiting(item) for item in items], lines)

@@ -58,7 +58,7 @@ def lines(report: SyncReport) -> list[str]:
     if report.letters:
         told.append(f"{many(report.letters, 'new letter')}: tiercel list")
     if report.waiting:
-        told.append(f"{many(report.waiting, 'letter')} of yours without a receipt yet.")
+        told.append(f"{many(report.waiting, 'letter')} of yours without a receipt yet: tiercel outbox")
     return told + [output.plain(notice) for notice in report.notices]
 
 

@@ -192,13 +192,11 @@ def track(home: Home, letter_id: str) -> WayView:
     """The whole way of a letter so far, and what comes next; also of one that went back, which nothing else shows."""
     letter = find(home, letter_id, gone=True)
     bond = bonds.bond_by_id(home.vault, letter.bond)
-    events = tuple(
-        EventView(event.at, event.what, event.road, event.until) for event in rows.events_of(home.vault, letter.seq)
-    )
+    events = _steps_so_far(home, letter)
     return WayView(
         id=to_base32(letter.id),
         state=letter.state,
-        events=(*_first_part(home, letter), *events),
+        events=events,
         next=what_next(home, letter, bond),
         deadline_day=letter.deadline_day,
         not_before_day=letter.not_before_day,
@@ -212,8 +210,16 @@ def track(home: Home, letter_id: str) -> WayView:
 
 def _steps(home: Home, letter: Letter) -> tuple[NextView, ...]:
     """What is tried next for a letter of ours that waits."""
-    waits = letter.direction == "out" and letter.state in outlooks.WAITING
-    return outlooks.waiting(home, letter).steps if waits else ()
+    return outlooks.waiting(home, letter).steps if outlooks.waits(letter) else ()
+
+
+def _steps_so_far(home: Home, letter: Letter) -> tuple[EventView, ...]:
+    """Each step once: what came over two roads, or was said again, is one."""
+    told: list[EventView] = [*_first_part(home, letter)]
+    for event in rows.events_of(home.vault, letter.seq):
+        if not told or (told[-1].what, told[-1].road) != (event.what, event.road):
+            told.append(EventView(event.at, event.what, event.road, event.until))
+    return tuple(told)
 
 
 def _first_part(home: Home, letter: Letter) -> tuple[EventView, ...]:

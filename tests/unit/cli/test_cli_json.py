@@ -47,7 +47,7 @@ PROBLEM_SHAPE = {
 ROADS_SHAPE = {"bond": "Bo", "roads": [{"carrier": "share", "after_days": 0}, {"carrier": "stick", "after_days": 7}]}
 PAGE_SHAPE = {
     **BOND_SHAPE, "roads": ROADS_SHAPE["roads"], "receipts": {"arrived": True, "read": False, "delay_hours": 0},
-    "retention": {"sent": "keep", "received": "keep"}, "waiting": 2,
+    "retention": {"sent": "keep", "received": "keep"}, "waiting": 1,
 }  # fmt: skip
 OUTBOX_SHAPE = {
     "id": ID, "bond": "Bo", "state": "handed over", "subject": "The garden", "urgent": True,
