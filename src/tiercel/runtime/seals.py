@@ -251,6 +251,8 @@ def _store(home: Home, bond: Bond, letter: Letter, gift: TheirPrekey, record: Le
         home.vault,
         BundleOut(digest, bond.id, letter.seq, ParcelKind.LETTER, len(bundle), bundle, None, gift.pid, ages, 0, 0),
     )
+    if gift.kind == LAST_RESORT:
+        sealings.ages_from(home.vault, digest, home.clock.now_ms() // DAY_MS)
     for item in letters.enclosures_of(home.vault, letter.seq):
         if item.file is not None and bundles.out_by_hash(home.vault, item.bundle_hash) is None:
             length, kind = sealed_size(item.size), ParcelKind.ENCLOSURE

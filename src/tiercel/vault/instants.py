@@ -16,7 +16,7 @@ _INSTANTS = {
     "bundles_in": ("first_at",),
     "quarantine": ("at",),
 }
-_DAYS = {"prekeys_ours": ("made_day",), "prekeys_theirs": ("made_day",), "bundles_out": ("made_day",)}
+_DAYS = {"prekeys_ours": ("made_day",), "prekeys_theirs": ("made_day",), "bundles_out": ("made_day", "sealed_day")}
 
 
 def not_later_than(vault: Vault, now_ms: int) -> None:

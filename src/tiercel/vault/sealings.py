@@ -17,9 +17,18 @@ def waiting(vault: Vault, bond: int) -> list[Letter]:
 
 
 def outlived(vault: Vault, bond: int, made_before_day: int) -> list[bytes]:
-    """Hashes of seals under way to prekeys made before a day."""
-    found = vault.all("SELECT hash FROM bundles_out WHERE bond = ? AND made_day < ?", bond, made_before_day)
+    """Hashes of seals under way to prekeys made before a day, or made before it to a last-resort key."""
+    found = vault.all(
+        "SELECT hash FROM bundles_out WHERE bond = ?1 AND made_day < ?2"
+        " UNION ALL SELECT hash FROM bundles_out WHERE bond = ?1 AND sealed_day < ?2",
+        bond, made_before_day,
+    )  # fmt: skip
     return [row[0] for row in found]
+
+
+def ages_from(vault: Vault, bundle_hash: bytes, day: int) -> None:
+    """A seal to a last-resort key was made on a day: it is outlived as one to a key of that day is."""
+    vault.run("UPDATE bundles_out SET sealed_day = ? WHERE hash = ?", day, bundle_hash)
 
 
 def drop(vault: Vault, bundle_hash: bytes) -> None:
@@ -35,4 +44,4 @@ def drop_of(vault: Vault, letter: int) -> None:
 def bringing_keys(vault: Vault, bond: int) -> bool:
     """Whether something that only brings keys is under way to the other side of a bond."""
     where = "bond = ? AND direction = 'out' AND kind <> 0 AND state IN ('accepted', 'sealed', 'handed over')"
-    return vault.one(f"SELECT 1 FROM letters WHERE {where} LIMIT 1", bond) is not None
+    return vault.one(f"SELECT 1 FROM letters INDEXED BY letters_service WHERE {where} LIMIT 1", bond) is not None
