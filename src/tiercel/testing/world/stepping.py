@@ -57,23 +57,40 @@ def step(world: World, person: Person, act: Act) -> None:
         world.stepped(person, act, outcome)
 
 
+class _Dying:
+    """What a program still says after its machine went down, or its vault was locked, is heard by nobody."""
+
+    def __init__(self, person: Person, act: Act) -> None:
+        self._person, self._act = person, act
+        self.silenced = False
+
+    def __enter__(self) -> _Dying:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> bool:
+        locked = self._act.what == "lock" and not self._person.locks_in
+        ours = isinstance(error, Exception) and not isinstance(error, Violation)
+        self.silenced = ours and (locked or not self._person.disk.powered)
+        return self.silenced
+
+
 def _act(world: World, person: Person, act: Act, rng: Random) -> str:
     failed = _prepare(person, act)
-    try:
-        with symbolic.acting(person.name):
-            ACTS[act.what](person, act.details, rng)
-        outcome = "done"
-    except PowerCut as cut:
-        _note_cut(world, act, cut)
+    outcome = "done"
+    with _Dying(person, act) as dying:
+        try:
+            with symbolic.acting(person.name):
+                ACTS[act.what](person, act.details, rng)
+        except PowerCut as cut:
+            _note_cut(world, act, cut)
+        except (NotYet, StateForbids) as error:
+            outcome = error.kind
+        except (VaultError, DiskFull) as error:
+            outcome = _on_disk_error(world, person, error, failed)
+    if dying.silenced or not person.disk.powered:
         outcome = "cut"
-    except (NotYet, StateForbids) as error:
-        outcome = error.kind
-    except (VaultError, DiskFull) as error:
-        outcome = _on_disk_error(world, person, act, error, failed)
-    except BaseException:
-        if person.disk.powered and not act.what == "lock":
-            raise
-        outcome = "cut"  # what a dying program still said
     return _after(world, person, act, outcome, failed, rng)
 
 
@@ -94,13 +111,11 @@ def _prepare(person: Person, act: Act) -> int:
     return disk.failed if isinstance(disk, FaultDisk) else 0
 
 
-def _on_disk_error(world: World, person: Person, act: Act, error: TiercelError, failed: int) -> str:
+def _on_disk_error(world: World, person: Person, error: TiercelError, failed: int) -> str:
     """A vault may only complain where its disk failed, or where it was locked."""
     if isinstance(person.disk, FaultDisk) and person.disk.failed > failed:
         world.reached("a disk failed under an act")
         return error.kind
-    if not person.disk.powered or act.what == "lock":
-        return "cut"
     raise error
 
 
