@@ -101,6 +101,10 @@ class VaultLedger(RoadLedger, KeyLedger):
         assert letter is not None
         return tuple(letters.burn(self.vault, letter))
 
+    def put_back(self, bond: int) -> bool:
+        """Theirs."""
+        return self.vault.one("SELECT 1 FROM incarnations WHERE bond = ? AND standing = 'left'", bond) is not None
+
     def restored(self) -> Restored | None:
         """Put back, or None."""
         at, seq = (settings.get_int(self.vault, key, -1) for key in ("put_back_at", "put_back_seq"))
@@ -110,13 +114,13 @@ class VaultLedger(RoadLedger, KeyLedger):
 
     def past_deadline(self, today: int) -> list[OutLetter]:
         """Too late."""
-        where = f"WHERE {_UNDER_WAY} AND deadline_day IS NOT NULL AND deadline_day < ?"
+        where = f"INDEXED BY letters_deadline WHERE {_UNDER_WAY} AND deadline_day IS NOT NULL AND deadline_day < ?"
         return select(self.vault, OutLetter, "letters", where, today)
 
     def next_deadline_day(self) -> int | None:
         """The first."""
         where = f"{_UNDER_WAY} AND deadline_day IS NOT NULL ORDER BY deadline_day LIMIT 1"
-        return self._number(f"SELECT deadline_day FROM letters WHERE {where}")
+        return self._number(f"SELECT deadline_day FROM letters INDEXED BY letters_deadline WHERE {where}")
 
     def recalls_due(self, before_ms: int, after_ms: int, most: int) -> list[OutLetter]:
         """Asked long ago, or by a wrong clock."""

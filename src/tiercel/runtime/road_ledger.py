@@ -47,10 +47,12 @@ class RoadLedger:
 
     def round_trips_ms(self, bond: int, most: int) -> list[int]:
         """Of the newest letters by number, which an index finds."""
-        where = "bond = ? AND direction = 'out' AND number IS NOT NULL AND arrived_at >= accepted_at"
+        where = "bond = ? AND direction = 'out' AND arrived_at IS NOT NULL AND arrived_at >= accepted_at"
         found = self.vault.all(
-            f"SELECT arrived_at - accepted_at FROM letters WHERE {where} ORDER BY number DESC LIMIT ?", bond, most
-        )
+            "SELECT arrived_at - accepted_at FROM letters INDEXED BY letters_acknowledged"
+            f" WHERE {where} ORDER BY number DESC LIMIT ?",
+            bond, most,
+        )  # fmt: skip
         return [int(row[0]) for row in found]
 
     # -- what lies there -------------------------------------------------------------------------
@@ -124,7 +126,7 @@ class RoadLedger:
     def promised(self, letter: int, road: int) -> int | None:
         """The earliest."""
         row = self.vault.one(
-            "SELECT min(until) FROM bundles_out JOIN handed ON bundle = hash WHERE letter = ? AND carrier = ?",
+            "SELECT min(until) FROM bundles_out CROSS JOIN handed ON bundle = hash WHERE letter = ? AND +carrier = ?",
             letter, road,
         )  # fmt: skip
         return row[0] if row else None

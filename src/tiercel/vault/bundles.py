@@ -134,10 +134,10 @@ def lying(vault: Vault, carrier: int, bundle: bytes) -> Lying:
 def over_on(vault: Vault, carrier: int, before_ms: int, after_ms: int) -> list[str]:
     """Names to come off a road: of what is over, of notes not put, and of what was planned outside of two instants."""
     found = vault.all(
-        "SELECT name FROM handed WHERE carrier = ?1 AND over = 1"
-        " UNION SELECT name FROM handed WHERE carrier = ?1 AND bundle IS NULL AND put = 0"
-        " UNION SELECT name FROM handed WHERE carrier = ?1 AND at <= ?2"
-        " UNION SELECT name FROM handed WHERE carrier = ?1 AND at > ?3",
+        "SELECT name FROM handed INDEXED BY handed_over WHERE carrier = ?1 AND over = 1"
+        " UNION SELECT name FROM handed INDEXED BY handed_notes WHERE carrier = ?1 AND bundle IS NULL AND put = 0"
+        " UNION SELECT name FROM handed INDEXED BY handed_at WHERE carrier = ?1 AND at <= ?2"
+        " UNION SELECT name FROM handed INDEXED BY handed_at WHERE carrier = ?1 AND at > ?3",
         carrier, before_ms, after_ms,
     )  # fmt: skip
     return [row[0] for row in found]
@@ -146,7 +146,9 @@ def over_on(vault: Vault, carrier: int, before_ms: int, after_ms: int) -> list[s
 def pairing_names(vault: Vault, carrier: int, bond: int, but: bytes) -> list[str]:
     """Names of a bond's pairing messages on a road, but for one: the others are over."""
     where = "WHERE carrier = ? AND bundle IS NOT NULL AND refs IS NULL AND +bond = ? AND bundle <> ?"
-    return [row[0] for row in vault.all(f"SELECT name FROM handed {where}", carrier, bond, but)]
+    return [
+        row[0] for row in vault.all(f"SELECT name FROM handed INDEXED BY handed_pairing {where}", carrier, bond, but)
+    ]
 
 
 def was_put(vault: Vault, carrier: int, name: str, until: int | None) -> None:
@@ -187,13 +189,14 @@ class Calls:
 
 def calls(vault: Vault, carrier: int, by_ms: int, before_ms: int, after_ms: int) -> Calls:
     """Whether a road has to be looked at, in one question: mostly it has not. Instants as for the others here."""
-    on_road = "EXISTS (SELECT 1 FROM handed WHERE carrier = ?1 AND {})".format
+    on_road = "EXISTS (SELECT 1 FROM handed INDEXED BY handed_{} WHERE carrier = ?1 AND {})".format
     row = vault.one(
         "SELECT EXISTS (SELECT 1 FROM sendings WHERE carrier = ?1 AND due_at <= ?2)"
         "    OR EXISTS (SELECT 1 FROM sendings WHERE carrier = ?1 AND due_at > ?5),"
-        f" {on_road('over = 1')} OR {on_road('bundle IS NULL')} OR {on_road('at <= ?3')} OR {on_road('at > ?4')},"
+        f" {on_road('over', 'over = 1')} OR {on_road('notes', 'bundle IS NULL')}"
+        f" OR {on_road('at', 'at <= ?3')} OR {on_road('at', 'at > ?4')},"
         " EXISTS (SELECT 1 FROM notes_due WHERE carrier = ?1),"
-        f" {on_road('bundle IS NOT NULL AND refs IS NULL')} OR EXISTS (SELECT 1 FROM pairings)",
+        f" {on_road('pairing', 'bundle IS NOT NULL AND refs IS NULL')} OR EXISTS (SELECT 1 FROM pairings)",
         carrier, by_ms, before_ms, after_ms, _ahead(by_ms),
     )  # fmt: skip
     assert row is not None

@@ -15,6 +15,7 @@ ALTER TABLE letters ADD COLUMN accepted_at INTEGER;  -- out: when it was sent; l
 CREATE INDEX letters_deadline ON letters (deadline_day)
     WHERE direction = 'out' AND deadline_day IS NOT NULL AND state IN ('accepted', 'sealed', 'handed over');
 CREATE INDEX letters_number ON letters (bond, direction, number);
+CREATE INDEX letters_acknowledged ON letters (bond, number) WHERE direction = 'out' AND arrived_at IS NOT NULL;
 
 CREATE TABLE incarnations (     -- the vaults that wrote under a bond on the other side, to notice a copy that goes on
     bond        INTEGER NOT NULL REFERENCES bonds (id) ON DELETE CASCADE,
