@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _ROUNDS_MAX: Final = 56
 _CALM_ROUNDS: Final = 4
+_LEAST_DAYS: Final = 40  # a quarantine empties after 30, and a service letter goes once in 7
 _DAYS: Final = (0.2, 0.2, 0.5, 0.5, 1.0)  # between the first rounds; afterwards
 _DAYS_AFTERWARDS: Final = 3.0
 
@@ -22,7 +23,7 @@ _DAYS_AFTERWARDS: Final = 3.0
 def heal(world: World) -> None:
     """Let a world come right; how long it took stands in ``slowest_days``.
 
-    Ends when nothing is open and some calm rounds have passed, or after a bit more than five months.
+    Ends when nothing is open, some calm rounds have passed and the stocks of keys had time to fill, or after a bit more than five months.
     """
     world.healing = True
     for road in world.roads.values():
@@ -43,7 +44,7 @@ def heal(world: World) -> None:
             calm, world.slowest_days = 0, (world.now_ms - began) / DAY_MS
         else:
             calm += 1
-        if calm > _CALM_ROUNDS:
+        if calm > _CALM_ROUNDS and world.now_ms - began > _LEAST_DAYS * DAY_MS:
             return
 
 
