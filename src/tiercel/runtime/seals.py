@@ -10,6 +10,7 @@ from tiercel.crypto import sha256
 from tiercel.delivery import stock
 from tiercel.delivery.doubts import seals_nothing
 from tiercel.delivery.events import LetterSealed
+from tiercel.delivery.schedule import gifts_wanted
 from tiercel.letter.record import (
     EnclosureRecord,
     Kind,
@@ -22,7 +23,6 @@ from tiercel.letter.record import (
 )
 from tiercel.limits import (
     DAY_MS,
-    GIFTS_TARGET,
     KEY_BYTES,
     LETTER_VERSION,
     PREKEY_USABLE_DAYS,
@@ -183,7 +183,8 @@ def _restored(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> R
     ours, theirs = (bonds.roots_of(home.vault, bond.id, side)[0] for side in (bond.direction, bond.their_direction))
     values = {name: getattr(record, name) for name in record.__struct_fields__ if name != "version"}
     values["last_resort"] = _new_gift(home, bond, letter, LAST_RESORT)
-    values["gifts"] = tuple(_new_gift(home, bond, letter, ONE_TIME) for _ in range(GIFTS_TARGET))
+    live = home.office.ledger.stock(bond.id, home.clock.now_ms()).live
+    values["gifts"] = tuple(_new_gift(home, bond, letter, ONE_TIME) for _ in range(gifts_wanted(0, live)))
     values["root"] = _as_record(ours)
     day = settings.get_int(home.vault, "copied_day", record.sealed_day)
     return RestoredRecord(**values, copied_day=day, other_root=_as_record(theirs))
