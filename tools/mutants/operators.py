@@ -191,7 +191,8 @@ class _Finder:
         if isinstance(node, ast.Subscript):
             yield from self._subscript(node, where)
             return
-        yield from self._fields(node, where)
+        if not (isinstance(node, ast.Call) and _text(node.func).endswith((".encode", ".decode")) and _is_word(node)):
+            yield from self._fields(node, where)
 
     def _replacements(self, node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
         """Other expressions in the place of one."""
@@ -203,7 +204,7 @@ class _Finder:
             yield "boolean", ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values)
         elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub | ast.Invert):
             yield "boolean" if isinstance(node.op, ast.Not) else "arithmetic", node.operand
-        elif isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
+        elif isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC and not _is_union(node):
             yield "arithmetic", ast.BinOp(node.left, _ARITHMETIC[type(node.op)](), node.right)
         elif isinstance(node, ast.Constant):
             yield from (("constant", ast.Constant(value)) for value in _constants(node.value))
@@ -241,6 +242,7 @@ class _Finder:
             yield Site(where, item.lineno, operator, before, "left out", _sets(node, name, rest))
 
     def _arguments(self, node: ast.Call, where: str) -> Iterator[Site]:
+        """Its arguments in another order, and without one of its keywords."""
         symmetric = _text(node.func).split(".")[-1] in _SYMMETRIC
         for at in range(0 if symmetric else len(node.args) - 1):
             args = [*node.args[:at], node.args[at + 1], node.args[at], *node.args[at + 2 :]]
@@ -291,6 +293,17 @@ def _constants(value: object) -> list[int | bytes | str]:
     if isinstance(value, str):
         return [value + "!"]
     return []
+
+
+def _is_union(node: ast.BinOp) -> bool:
+    """Whether this is a type: so written, a union is read by nobody at run time."""
+    names = [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
+    return isinstance(node.op, ast.BitOr) and bool({"bytes", "memoryview", "int", "str", "None"} & {*names})
+
+
+def _is_word(node: ast.Call) -> bool:
+    """Whether all that is handed over is a word: a codec, by any of its names."""
+    return bool(node.args) and all(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in node.args)
 
 
 def _is_none(node: ast.expr) -> bool:

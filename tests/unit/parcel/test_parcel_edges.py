@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
-from tiercel.errors import MalformedNote, MalformedParcel
-from tiercel.parcel.box import NoteBox, Symbols, parse_box
+from parcel_kit import KEYS
+from tiercel.errors import LimitError, MalformedNote, MalformedParcel
+from tiercel.limits import GATHERED_BYTES_MAX
+from tiercel.parcel.box import Kind, NoteBox, Symbols, parse_box, seal_symbols
+from tiercel.parcel.gather import Gathering, Tally
 from tiercel.parcel.note import (
     Answer,
     Note,
@@ -21,6 +24,7 @@ from tiercel.parcel.note import (
     encode_note,
     split,
 )
+from tiercel.parcel.profiles import QR
 from tiercel.parcel.symbols import decode_group, layout_of
 from tiercel.wire import encode_record
 
@@ -143,3 +147,32 @@ def test_what_fits_exactly_is_one_note_and_no_note_is_longer_than_its_room() -> 
         parts = split(note, room)
         assert len(parts) > 1
         assert all(len(encode_note(part)) <= room for part in parts)
+
+
+def test_what_a_parcel_holds_is_never_printed() -> None:
+    inside = Symbols(Kind.LETTER, bytes(32), 3000, layout_of(3000), ((0, 0),), b"told to nobody")
+    assert "told" not in f"{inside!r} {NoteBox(b'told to nobody')!r}"
+
+
+@pytest.mark.parametrize("ref", [(-1, 0), (0, -1), (1, 0), (0, 256)])
+def test_a_symbol_outside_the_bundle_is_not_sealed(ref: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="no such"):
+        seal_symbols(KEYS, QR, bytes(16), Kind.LETTER, bytes(32), layout_of(3000), [ref], [bytes(1792)])
+
+
+def test_the_longest_bundle_of_a_letter_is_gathered_in_memory_and_none_longer() -> None:
+    assert Gathering(Kind.LETTER, bytes(32), GATHERED_BYTES_MAX).whole() is None
+    with pytest.raises(LimitError):
+        Gathering(Kind.LETTER, bytes(32), GATHERED_BYTES_MAX + 1)
+
+
+def test_a_settled_tally_keeps_nothing_in_memory() -> None:
+    asked = list[int]()
+    tally = Tally(layout_of(3000), load=asked.append)  # type: ignore[arg-type]
+    for _ in range(2):
+        tally.add(0, 1)
+        tally.needs(0, 0)
+        assert tally.changed() == {0: (2).to_bytes(32, "little")}
+        tally.settle()
+        assert tally.changed() == {}
+    assert asked == [0, 0]
