@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tiercel.delivery import way
+from tiercel.delivery import recalls, way
 from tiercel.delivery.events import BondEnded, LetterSealed, LetterSent, ReplyCame, Ticked
 from tiercel.delivery.ledger import Ledger
 from tiercel.delivery.rows import LETTER
@@ -30,8 +30,7 @@ def letter_sealed(step: Step, event: LetterSealed) -> None:
 def reply_came(step: Step, event: ReplyCame) -> None:
     """A letter of theirs answers one of ours: it was read. Its enclosures go on until they are known to be there."""
     letter = step.ledger.out_letter_named(event.bond, event.letter_id)
-    if letter is not None:
-        way.happened(step, letter, Event.REPLY_CAME, "answered")
+    if letter is not None and recalls.moved(step, letter, Event.REPLY_CAME, "answered") is not None:
         way.confirmed(step, letter, whole=False)
 
 
@@ -54,5 +53,5 @@ def bond_ended(step: Step, event: BondEnded) -> None:
     """Our unconfirmed letters of a bond that is over wait for a person's decision."""
     for letter in step.ledger.under_way(event.bond):
         if letter.kind == LETTER:
-            way.happened(step, letter, Event.BOND_ENDED, "held: for the old bond")
+            way.happened(step, letter, Event.BOND_ENDED, "held: for the old bond, which has ended")
             step.ledger.drop_bundles(letter.seq)

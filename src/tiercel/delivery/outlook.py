@@ -26,7 +26,7 @@ class Why(StrEnum):
     SYNC = "waits for a sync"
     RECEIPT = "on its way; no receipt yet"
     HELD = "held: compare the words"
-    ENDED = "held: the bond has ended"
+    ENDED = "held: for the old bond, which has ended"
     KEY = "waits for a key of the other side"
     ENCLOSURE = "an enclosure is missing"
     ASKED_BACK = "asked back; no answer yet"

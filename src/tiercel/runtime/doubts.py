@@ -111,7 +111,7 @@ def settle(home: Home, bond: Bond) -> None:
 
 def _was_it_they(name: str, day: int) -> str:
     return (
-        f"{name}'s vault was restored from a copy of {day_text(day)}. Was it {name}? Compare the words"
+        f"{name}'s vault was put back from a copy of {day_text(day)}. Was it {name}? Compare the words"
         f" (`tiercel bond words {name}`) and confirm (`tiercel bond confirm {name}`); your letters are held until then."
     )
 

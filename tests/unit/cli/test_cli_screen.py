@@ -429,11 +429,16 @@ def test_the_outbox_says_why_and_what_is_tried_next(stage: Stage) -> None:
         "Times are UTC.",
     ]
     held = replace(
-        WAITING, state="held", why="held: the bond has ended", steps=(), remedy="Write it again.", urgent=False
+        WAITING,
+        state="held",
+        why="held: for the old bond, which has ended",
+        steps=(),
+        remedy="Write it again.",
+        urgent=False,
     )
     stage.answers["outbox.outbox"] = [replace(held, subject=None)]
     assert stage.run("outbox", "Bo").text.splitlines() == [
-        "3jkq2m7a to Bo: held", "    held: the bond has ended", "    Write it again.",
+        "3jkq2m7a to Bo: held", "    held: for the old bond, which has ended", "    Write it again.",
     ]  # fmt: skip
     stage.answers["outbox.outbox"] = []
     assert stage.run("outbox").text.startswith("Nothing waits")

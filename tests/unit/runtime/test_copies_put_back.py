@@ -65,7 +65,7 @@ def test_T_ROLL_1_a_letter_after_a_restore_is_delivered_and_the_other_side_is_to
     exchange(bo, ada)
     assert ada.state(again) == "arrived"
     [said] = warnings(bo)
-    assert said.startswith("ada's vault was restored from a copy of 2025-06-15. Was it ada? Compare the words")
+    assert said.startswith("ada's vault was put back from a copy of 2025-06-15. Was it ada? Compare the words")
     assert [each.body for each in opened(bo)] == ["Dear Bo, the same words"] * 2
 
 

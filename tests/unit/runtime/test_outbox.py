@@ -62,7 +62,7 @@ def test_what_is_held_says_what_a_person_can_do(tmp_path: Path) -> None:
     assert all("tiercel bond words bo" in item.remedy and not item.steps for item in outbox.outbox(ada.home))
     assert "tiercel bond words bo" in reading.track(ada.home, held).next
     bonds.end(ada.home, "bo")
-    assert {item.why for item in outbox.outbox(ada.home)} == {"held: the bond has ended"}
+    assert {item.why for item in outbox.outbox(ada.home)} == {"held: for the old bond, which has ended"}
     assert any(f"tiercel send {letter[:8]} --to BOND" in item.remedy for item in outbox.outbox(ada.home))
 
 
