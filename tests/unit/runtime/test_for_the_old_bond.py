@@ -47,7 +47,7 @@ def test_T_RESEAL_1_a_new_bond_inherits_nothing(tmp_path: Path) -> None:
         exchange(ada, bo, rounds=2)
         assert not sealed_for(ada, 1) and not sealed_for(ada, 2)
     assert {ada.state(first), ada.state(second)} == {"held"}
-    assert "held: for the old bond" in [event.what for event in reading.track(ada.home, second).events]
+    assert "held: for the old bond, which has ended" in [event.what for event in reading.track(ada.home, second).events]
     assert {item.id for item in outbox.outbox(ada.home)} == {first, second}
     with pytest.raises(NotBonded):
         writing.send(ada.home, second)
