@@ -78,6 +78,10 @@ class Letters(Protocol):
         """Delete a letter's text and enclosures but keep its id; give back the files that nothing refers to now."""
         ...
 
+    def put_back(self, bond: int) -> bool:
+        """Whether the other side's vault was ever put back from an older copy."""
+        ...
+
     def restored(self) -> Restored | None:
         """When this vault was last put back from an older copy, if ever."""
         ...

@@ -81,7 +81,10 @@ def _answered(step: Step, letter: OutLetter, reply: Reply) -> None:
         return
     step.ledger.drop_bundles(letter.seq)
     if reply == Reply.RETURNED:
-        moved(step, letter, Event.RETURNED, "returned: the other side says it was not opened, and has deleted it")
+        said = "returned: the other side says it was not opened, and has deleted it"
+        state = moved(step, letter, Event.RETURNED, said)
+        if state == State.RETURNED != letter.state and step.ledger.put_back(letter.bond):
+            _ask(step, replace(letter, state=state.value))  # it may be the word of a vault that is gone
     elif letter.state != State.CROSSED:
         way.happened(step, letter, Event.CROSSED, "crossed: one copy of their vault returned it, another showed it")
 

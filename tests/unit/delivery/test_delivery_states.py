@@ -16,7 +16,7 @@ COLUMNS = (
 )  # fmt: skip
 TABLE = """
     draft    accepted -      -      -        -        -        -        -        -       -    -       -    -
-    accepted -        sealed -      -        -        -        -        recalled expired held -       held -
+    accepted -        sealed -      arrived  read     answered returned recalled expired held crossed held -
     sealed   -        sealed handed arrived  read     answered returned recalled expired held crossed held -
     handed   -        handed handed arrived  read     answered returned -        expired held crossed held -
     arrived  -        -      -      arrived  read     answered returned -        -       -    crossed -    -
