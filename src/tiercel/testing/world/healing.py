@@ -23,7 +23,7 @@ _DAYS_AFTERWARDS: Final = 3.0
 def heal(world: World) -> None:
     """Let a world come right; how long it took stands in ``slowest_days``.
 
-    Ends when nothing is open, some calm rounds have passed and the stocks of keys had time to fill, or after a bit more than five months.
+    Ends when nothing is open, some calm rounds have passed and stocks of keys had time to fill, or after five months.
     """
     world.healing = True
     for road in world.roads.values():

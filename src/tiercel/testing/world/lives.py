@@ -10,6 +10,7 @@ from typing import Any
 from tiercel.limits import DAY_MS
 
 from . import symbolic
+from .alone import compare
 from .checks import Checks, Violation
 from .checks.every import every_check
 from .plan import Plan
@@ -25,12 +26,15 @@ def live_one(task: dict[str, Any], folder: Path) -> Outcome:
 
     Args:
         task: ``seed``, or ``plan`` as its JSON reads; ``only`` names the checkers to run, by default all;
-            ``days`` ends it earlier; with ``tell_plan`` the outcome holds the plan.
+            ``days`` ends it earlier; ``alone`` compares the lives of a bond with and without
+            another (I10); with ``tell_plan`` the outcome holds the plan.
         folder: Empty; everything of the world goes there.
     """
     plan = Plan.from_json(json.dumps(task["plan"])) if "plan" in task else plan_of(task["seed"])
     if task.get("days") is not None:
         plan = replace(plan, days=min(plan.days, task["days"]))
+    if task.get("alone"):
+        return compare(task["seed"], plan, folder)
     checks = Checks(every_check(task.get("only")))
     symbolic.begin(plan.seed)
     world = World(plan, folder, checks)

@@ -162,6 +162,11 @@ def twice(seed: int) -> bool:
     return random.Random(f"twice {seed}").randrange(ONE_IN) == 0
 
 
+def compared(seed: int) -> bool:
+    """Whether a bond of a world is also lived with another bond beside it and without (I10). The seed alone decides."""
+    return random.Random(f"compared {seed}").randrange(ONE_IN) == 0
+
+
 def seeds_from(word: str) -> Iterator[int]:
     """Seeds without end from a commit's hash or any other word."""
     rng = random.Random(word)
@@ -278,6 +283,10 @@ class Run:
     def _lived(self, mine: dict[tuple[str, int], Worker], seed: int) -> tuple[Outcome, bool]:
         crypto = crypto_of(seed)
         outcome = self._worker(mine, crypto, 0).live(seed, days=self.days)
+        if outcome.violation is None and compared(seed):
+            beside = self._worker(mine, crypto, 0).live(seed, days=self.days, alone=True)
+            outcome.violation, outcome.sentence = beside.violation, beside.sentence
+            outcome.checks |= beside.checks
         if outcome.violation or not twice(seed):
             return outcome, False
         again = self._worker(mine, crypto, 1).live(seed, days=self.days)
