@@ -19,6 +19,7 @@ from tiercel.runtime.views import Draft
 from tiercel.testing.world.history import Saved, Shown
 from tiercel.wire import to_base32
 
+from . import foes
 from .disk import Snapshot
 from .people import Person
 from .plan import Value
@@ -37,6 +38,8 @@ def visit(person: Person, details: Details, rng: Random) -> None:
         return
     person.world.saw_report(person, report)
     person.world.learn(person)
+    if person.home.clock_doubtful and person.clock.is_right:
+        person.world.later(person, DAY_MS // 2, "clock right", {})
     _settle_bonds(person)
     _settle_letters(person)
     if not details.get("hurry"):
@@ -294,5 +297,9 @@ ACTS: Final[dict[str, Callable[[Person, Details, Random], None]]] = {
     "zone": zone,
     "lock": lock,
     "reopen": reopen,
+    "forge": foes.forge,
+    "plant": foes.plant,
+    "rot": foes.rot,
+    "rot back": foes.rot_back,
 }
 """Everything a person can do, by the word used in plans."""

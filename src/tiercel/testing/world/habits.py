@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from .swarm import Draw
 
-VISIT_DAYS: Final = (4.0, 40.0)
+VISIT_DAYS: Final = (6.0, 45.0)
 BUSY_DAYS: Final = (1.0, 4.0)  # of one person in ten, who also writes often
-WRITE_DAYS: Final = (8.0, 180.0)
+WRITE_DAYS: Final = (14.0, 250.0)
 _HOURS: Final = 1 / 24
+_STRUCK: Final = {"clone": 0.3, "plant": 0.3}  # how likely a fault that is on strikes a person; else 0.8
 
 
 def life_of(draw: Draw, name: str, others: list[str]) -> None:
@@ -20,7 +21,7 @@ def life_of(draw: Draw, name: str, others: list[str]) -> None:
     for other in others:
         _letters(draw, name, other, away, 3 * draw.between(*BUSY_DAYS) if busy else draw.between(*WRITE_DAYS))
     for fault, add in _MACHINE.items():
-        if fault in draw.on and draw.rng.random() < (0.3 if fault == "clone" else 0.8):
+        if fault in draw.on and draw.rng.random() < _STRUCK.get(fault, 0.8):
             add(draw, name, others)
 
 
@@ -82,7 +83,7 @@ def _letter(draw: Draw) -> dict[str, Any]:
 
 
 def _crash(draw: Draw, name: str, _others: list[str]) -> None:
-    for day in draw.times(4):
+    for day in draw.times(3):
         where = draw.rng.choice(("before commit", "after commit"))
         draw.act(
             day, name, draw.rng.choice(("visit", "visit", "visit", "read")), cut=where, nth=draw.rng.randrange(1, 9)
@@ -161,7 +162,27 @@ def _reopen(draw: Draw, name: str, _others: list[str]) -> None:
         draw.act(day, name, "reopen")
 
 
+def _forge(draw: Draw, name: str, _others: list[str]) -> None:
+    for day in draw.times(2):
+        draw.act(day, name, "forge")
+
+
+def _plant(draw: Draw, name: str, _others: list[str]) -> None:
+    """Once in a life."""
+    draw.act(draw.rng.uniform(0.1, 0.9) * draw.days, name, "plant")
+
+
+def _rot(draw: Draw, name: str, others: list[str]) -> None:
+    """A letter with an enclosure is sent, and while it is, the disk reads it wrong."""
+    for day in draw.times(1):
+        more = {"enclosures": 1, "enclosed": draw.rng.randrange(1_000, 90_000)}
+        draw.act(day, name, "write", to=draw.rng.choice(others), mark=len(draw.acts), size=200, **more)
+        draw.act(day + 0.001, name, "rot", days=round(draw.between(0.5, 20), 2))
+        draw.act(day + 0.002, name, "visit", hurry=True)
+
+
 _MACHINE: Final = {
     "crash": _crash, "sweep": _sweep, "power": _power, "disk": _disk, "lock": _lock, "restore": _restore,
     "clone": _clone, "clock": _clock, "zone": _zone, "reopen": _reopen,
+    "forge": _forge, "plant": _plant, "rot": _rot,
 }  # fmt: skip

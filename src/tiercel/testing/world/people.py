@@ -45,6 +45,11 @@ class WorldClock:
         true = self._true_ms()
         return true + self.offset_ms + round((true - self._right_at) * self._drift)
 
+    @property
+    def is_right(self) -> bool:
+        """Whether a person who compares it with another clock would believe it."""
+        return abs(self.now_ms() - self._true_ms()) < DAY_MS // 2
+
     def set_right(self) -> None:
         """Somebody sets it."""
         self._right_at, self.offset_ms = self._true_ms(), 0

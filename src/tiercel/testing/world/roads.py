@@ -137,6 +137,10 @@ class WorldRoad:
                 self._send(person, named, self._mangled(fate.parcel), now + fate.late_ms)
         return now + RELAY_HOLDS_MS if self.plan.kind == "relay" else None
 
+    def slip_in(self, person: str, parcel: bytes) -> None:
+        """Somebody else puts a parcel there as if it came from this person."""
+        self._send(person, self.other_name(), parcel, self.now_ms())
+
     def _mangled(self, parcel: bytes) -> bytes:
         if self.weather.mangling <= self.now_ms() or self.rng.random() < 0.5:
             return parcel

@@ -47,6 +47,7 @@ _SPELLS: Final[dict[str, tuple[tuple[str, ...], tuple[float, float], float]]] = 
 }
 _NODE_FAULTS: Final = (
     "crash", "sweep", "power", "disk", "lock", "restore", "clone", "clock", "drift", "zone", "reopen",
+    "forge", "plant", "rot",
 )  # fmt: skip
 _LIFE: Final = ("road added", "road lost", "third person", "ended")
 
@@ -129,7 +130,9 @@ def _roads(draw: Draw, people: tuple[str, str], suffix: str) -> list[RoadPlan]:
     rng = draw.rng
     first = rng.choice(_TWO_WAY)
     others = [kind for kind in (*_TWO_WAY, "lan", "paper") if kind != first]
-    kinds = [first, *rng.sample(others, rng.choice((0, 0, 0, 1, 1, 1, 2, 3)))]
+    kinds = [first, *rng.sample(others, rng.choice((0, 0, 0, 0, 1, 1, 1, 2, 3)))]
+    if "paper" in kinds and rng.random() < 0.6:
+        kinds.remove("paper")
     return [_road(draw, kind, people, suffix) for kind in kinds]
 
 
@@ -177,7 +180,7 @@ def _carried(draw: Draw, road: RoadPlan) -> None:
 
 def _met(draw: Draw, road: RoadPlan) -> None:
     """Now and then both are in one house for some hours."""
-    for day in draw.times(draw.between(1, 10)):
+    for day in draw.times(draw.between(0.5, 5)):
         draw.act(day, road.name, "meet", days=0.3)
         for n, name in enumerate((*road.people, *road.people)):
             draw.act(day + 0.01 + 0.01 * n, name, "visit")
