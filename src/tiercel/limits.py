@@ -30,6 +30,7 @@ CLOCK_FORWARD_DAYS_MAX: Final = 45  # more between two runs puts the clock in do
 CLOCK_BACK_DAYS_MAX: Final = 1
 RETRANSMIT_DAYS_MAX: Final = 30
 SERVICE_LETTER_DAYS: Final = 7  # at most one service letter in so many days
+SERVICE_LETTERS_MAX: Final = 4  # and so many under way
 RECEIPT_DELAY_MS_MAX: Final = 3_600_000  # under --watch a receipt waits a random part of this
 RECEIPT_DELAY_HOURS_MAX: Final = 24  # a reader may let receipts of a bond wait a random part of so many hours at most
 DUPLICATE_RECEIPT_DAYS: Final = 1  # a duplicate repeats the receipt at most this often

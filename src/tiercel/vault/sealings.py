@@ -5,7 +5,9 @@ The queue keeps itself (schema/0002.sql): a letter is in it while it is under wa
 
 from __future__ import annotations
 
-from .letters import Letter
+from tiercel.limits import SERVICE_LETTERS_MAX
+
+from .letters import SERVICE, Letter
 from .rows import select
 from .store import Vault
 
@@ -42,6 +44,13 @@ def drop_of(vault: Vault, letter: int) -> None:
 
 
 def bringing_keys(vault: Vault, bond: int) -> bool:
-    """Whether something that only brings keys is under way to the other side of a bond."""
+    """Whether enough that only brings keys is under way to the other side of a bond.
+
+    One service letter alone may be weeks on its way, or lost, and until then the other side would write to the
+    last-resort key: a fifth of all letters on roads of 14 to 60 days, and a tenth with four.
+    """
     where = "bond = ? AND direction = 'out' AND kind <> 0 AND state IN ('accepted', 'sealed', 'handed over')"
-    return vault.one(f"SELECT 1 FROM letters INDEXED BY letters_service WHERE {where} LIMIT 1", bond) is not None
+    found = vault.all(
+        f"SELECT kind FROM letters INDEXED BY letters_service WHERE {where} LIMIT ?", bond, SERVICE_LETTERS_MAX
+    )
+    return len(found) == SERVICE_LETTERS_MAX or any(kind != SERVICE for (kind,) in found)
