@@ -59,6 +59,7 @@ class Reader:
     locks: list[Lock] = field(default_factory=list)
     taken_bytes: int = 0
     behind: Behind = field(default_factory=lambda: Behind(False))  # takes off the road what was noted
+    again: set[tuple[int, bytes, ParcelKeys]] = field(default_factory=set)  # known bundles that came again now
 
     def __post_init__(self) -> None:
         """What is known apart: what cannot be taken in, and the enclosures being gathered."""
@@ -183,6 +184,8 @@ class Reader:
         # Whoever saw the invitation has the pairing keys: nothing but pairing messages may come under them.
         if (isinstance(box, Symbols) and box.kind == Kind.PAIRING) != (lock.epoch is None):
             raise Damaged("A parcel came under keys that are not for its kind.")
+        if isinstance(box, Symbols) and (lock.bond, box.bundle_hash, lock.keys) in self.again:
+            return True  # the rest of a bundle that is known: all that follows from it was done with its first parcel
         if isinstance(box, Symbols) and box.kind == Kind.ENCLOSURE:
             return self._take_enclosure(name, lock, box)
         with self.home.office.transaction():
@@ -201,6 +204,7 @@ class Reader:
         if known is not None and known.standing == "spent":
             if known.letter is not None:
                 self.home.office.tell(LetterCameAgain(bond.id, known.letter))
+            self.again.add((bond.id, known.hash, lock.keys))
             return None
         try:
             whole = gather_small(self.home, bond, box)
@@ -228,6 +232,7 @@ class Reader:
             with self.home.office.transaction():
                 heard(self.home, lock)
                 self.home.office.tell(EnclosureCameAgain(bond.id, known.hash))
+            self.again.add((bond.id, known.hash, lock.keys))
             return True
         self.spools.add(name, lock, bond, box)
         return False
