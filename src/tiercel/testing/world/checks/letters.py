@@ -194,7 +194,8 @@ _AGREES: dict[str, set[str | None]] = {
     State.READ.value: {State.READ.value, State.ANSWERED.value},
     State.ANSWERED.value: {*_HERE},
     State.RETURNED.value: {State.RETURNED.value},
-    State.RECALLED.value: {None},
+    # A later letter may tell that its number never left; then the other side gives its word about what it never had.
+    State.RECALLED.value: {None, State.RETURNED.value},
     State.CROSSED.value: {State.CROSSED.value, State.RETURNED.value},
     State.EXPIRED.value: {None, *_HERE},
     State.HELD.value: {None, *_HERE},
