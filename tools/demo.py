@@ -137,6 +137,7 @@ def write(stage: Show) -> str:
         "--dated", "on the first warm evening", "--enclose", "winter-1929.txt", "--enclose", "garden.film",
     )  # fmt: skip
     stage.run("ada", "sync")
+    stage.run("ada", "outbox")
     return stage.run("ada", "list", "Bo", quiet=True).split()[0]
 
 

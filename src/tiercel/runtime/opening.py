@@ -154,7 +154,7 @@ def _set_aside(home: Home, bond: Bond, bundle_hash: bytes, verdict: Exception, b
     kind = getattr(verdict, "kind", "malformed")
     bundles.quarantine(home.vault, bond.id, bundle_hash, kind, bundle, home.clock.now_ms())
     said = f"Something came from {bond.name} that could not be opened ({kind.replace('_', ' ')}): {verdict}"
-    return Opened(said, False)
+    return Opened(f"{said} See `tiercel problems`.", False)
 
 
 def _take_extras(home: Home, bond: Bond, ours: OurPrekey, sealed: Sealed, record: LetterRecord) -> None:

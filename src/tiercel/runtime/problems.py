@@ -64,5 +64,5 @@ def problems(home: Home, name: str | None = None) -> list[ProblemView]:
 
 
 def _view(bond: str, verdict: str, at: int) -> ProblemView:
-    said = _SAID.get(verdict, _SAID["malformed"])
-    return ProblemView(bond, verdict, at, *(text.replace("{bond}", bond) for text in said))
+    known = verdict if verdict in _SAID else "malformed"  # there are several ways not to follow the specification
+    return ProblemView(bond, known, at, *(text.replace("{bond}", bond) for text in _SAID[known]))

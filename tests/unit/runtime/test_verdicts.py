@@ -149,7 +149,8 @@ def test_what_cannot_be_opened_is_explained_and_offers_no_more_than_people_can_d
     verdicts = ("key_expired", "other_bond", "damaged", "forged", "malformed", "newer_version", "unreadable")
     with bo.home.vault.transaction():
         for n, verdict in enumerate(verdicts):
-            bundles.quarantine(bo.home.vault, 1, bytes([n]) * 32, verdict, None, bo.clock.now_ms() + n)
+            kind = "malformed_letter" if verdict == "malformed" else verdict
+            bundles.quarantine(bo.home.vault, 1, bytes([n]) * 32, kind, None, bo.clock.now_ms() + n)
     listed = problems.problems(bo.home)
     assert [problem.verdict for problem in listed] == list(reversed(verdicts)), "newest first"
     assert len({problem.sentence for problem in listed}) == len(verdicts)
