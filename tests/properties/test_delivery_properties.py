@@ -7,6 +7,7 @@ copies; then faults stop, everything is delivered, and the two ledgers are compa
 from __future__ import annotations
 
 import copy
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -32,7 +33,7 @@ from tiercel.delivery.events import (
     Ticked,
 )
 from tiercel.delivery.notes import put_due
-from tiercel.delivery.rows import NoteDue, Restored
+from tiercel.delivery.rows import InLetter, NoteDue, Restored
 from tiercel.delivery.states import Event as Happening
 from tiercel.delivery.states import State
 from tiercel.delivery.step import Moment, Step
@@ -98,21 +99,22 @@ class Post(RuleBasedStateMachine):
         self.now_ms = START_DAY * DAY_MS
         self.road: list[bytes] = []  # letters that were on their way at some time
         self.replies: list[bytes] = []
-        self.copies: list[MemoryLedger] = []
         self.announced = True
-        self.shown: set[bytes] = set()
 
     def writers(self, states: set[str]) -> list[int]:
         return [each.seq for each in self.writer.ledger.out.values() if each.state in states]
 
     # -- the writer ------------------------------------------------------------------------------
 
-    @rule(days=st.none() | st.integers(0, 9))
-    def write(self, days: int | None) -> None:
+    @rule(days=st.sampled_from([None, None, None, 0, 9]), comes=st.booleans())
+    def write(self, days: int | None, comes: bool) -> None:
         seq = self.writer.ledger.write(
             len(self.writer.ledger.out).to_bytes(16, "big"), days and self.now_ms // DAY_MS + days
         )
         self.writer.tell(LetterSent(seq), self.now_ms)
+        if comes and self.writer.ledger.out[seq].state == "accepted":
+            self.hand_over(seq)
+            self.comes(self.road[-1])
 
     def hand_over(self, seq: int) -> None:
         ledger = self.writer.ledger
@@ -132,9 +134,11 @@ class Post(RuleBasedStateMachine):
             self.hand_over(seq)
 
     @precondition(lambda self: self.writers(MAY_BE_ASKED))
-    @rule(data=st.data())
-    def recall(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), heard=st.booleans())
+    def recall(self, data: st.DataObject, heard: bool) -> None:
         self.writer.tell(RecallAsked(data.draw(st.sampled_from(self.writers(MAY_BE_ASKED)))), self.now_ms)
+        if heard:
+            self.say(writer=True, heard=True)
 
     @rule()
     def confirm(self) -> None:
@@ -154,13 +158,13 @@ class Post(RuleBasedStateMachine):
     def deliver(self, data: st.DataObject) -> None:
         self.comes(data.draw(st.sampled_from(self.road)))
 
-    @precondition(
-        lambda self: any(each.state in ("arrived", "read") for each in self.reader.ledger.letters_in.values())
-    )
+    def readable(self) -> list[InLetter]:
+        return [each for each in self.reader.ledger.letters_in.values() if each.state in ("arrived", "read")]
+
+    @precondition(lambda self: self.readable())
     @rule(data=st.data(), receipt=st.booleans(), reply=st.booleans())
     def read(self, data: st.DataObject, receipt: bool, reply: bool) -> None:
-        here = [each for each in self.reader.ledger.letters_in.values() if each.state in ("arrived", "read")]
-        letter = data.draw(st.sampled_from(here))
+        letter = data.draw(st.sampled_from(self.readable()))
         assert letter.seq not in self.reader.ledger.burnt, "nothing is shown of what went back"
         self.reader.ledger.change_letter(letter.seq, shown_at=self.now_ms, read_at=self.now_ms, state="read")
         if receipt:
@@ -168,16 +172,23 @@ class Post(RuleBasedStateMachine):
         if reply:
             self.replies.append(letter.id)
 
-    @rule()
-    def copy_the_vault(self) -> None:
-        self.copies.append(copy.deepcopy(self.reader.ledger))
-
-    @precondition(lambda self: self.copies)
-    @rule(data=st.data())
-    def put_a_copy_back(self, data: st.DataObject) -> None:
-        ledger = copy.deepcopy(data.draw(st.sampled_from(self.copies)))
+    @rule(
+        data=st.data(), lost=st.lists(st.sampled_from(["read", "recall", "hear"]), max_size=3), announced=st.booleans()
+    )
+    def put_a_copy_back(self, data: st.DataObject, lost: list[str], announced: bool) -> None:
+        """What happens after the copy was made is forgotten on this side, and on this side only."""
+        ledger = copy.deepcopy(self.reader.ledger)
+        for act in lost:
+            if act == "read" and self.readable():
+                self.read(data, receipt=data.draw(st.booleans()), reply=False)
+            elif act == "recall" and self.writers(MAY_BE_ASKED):
+                self.recall(data, heard=True)
+            self.say(writer=True, heard=True)
+            self.say(writer=False, heard=True)
         ledger.was_restored = Restored(self.now_ms, ledger.last)
         self.reader.ledger, self.announced = ledger, False
+        if announced:
+            self.announce()
 
     @precondition(lambda self: not self.announced)
     @rule()
@@ -187,11 +198,14 @@ class Post(RuleBasedStateMachine):
 
     # -- the post --------------------------------------------------------------------------------
 
-    @rule(writer=st.booleans())
-    def say(self, writer: bool) -> None:
+    @rule(writer=st.booleans(), heard=st.booleans())
+    def say(self, writer: bool, heard: bool) -> None:
         here, there = (self.writer, self.reader) if writer else (self.reader, self.writer)
         note = here.says(self.now_ms)
-        there.notes += [note] if note is not None else []
+        if note is not None and heard:
+            self.hears(there, note)
+        elif note is not None:
+            there.notes.append(note)
 
     def hears(self, side: Side, note: Note) -> None:
         side.tell(NoteCame(1, RoadSeen(1, side.visit, 0, True, True, ()), note, superseded=False), self.now_ms)
@@ -266,5 +280,5 @@ class Post(RuleBasedStateMachine):
 
 TestPost = Post.TestCase
 TestPost.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=250, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
