@@ -17,6 +17,7 @@ from tiercel.limits import (
     LETTER_VERSION,
     PREKEY_KEPT_DAYS,
     RESTORED_GENERATIONS,
+    ROOTS_OFFERED_MAX,
 )
 from tiercel.vault import bonds, letters, prekeys, settings
 from tiercel.vault.bonds import Bond, Root
@@ -119,6 +120,7 @@ def _offer_other_root(home: Home, bond: Bond) -> bool:
     secret, now = home.entropy.token(KEY_BYTES), home.clock.now_ms()
     root = Root(bond.id, bond.their_direction, generation, bond.newest_heard, secret, "offered", now)
     bonds.add_root(home.vault, root)
+    bonds.drop_old_offers(home.vault, bond.id, bond.their_direction, ROOTS_OFFERED_MAX)
     return True
 
 

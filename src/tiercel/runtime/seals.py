@@ -26,6 +26,7 @@ from tiercel.limits import (
     KEY_BYTES,
     LETTER_VERSION,
     PREKEY_USABLE_DAYS,
+    ROOTS_OFFERED_MAX,
 )
 from tiercel.parcel.box import Kind as ParcelKind
 from tiercel.sealing.envelope import BondKeys, seal_letter
@@ -233,6 +234,7 @@ def offer_root(home: Home, bond: Bond, skipped: int = 0) -> Root | None:
     secret = home.entropy.token(KEY_BYTES)
     root = Root(bond.id, bond.direction, generation, keys[1], secret, "offered", now)
     bonds.add_root(home.vault, root)
+    bonds.drop_old_offers(home.vault, bond.id, bond.direction, ROOTS_OFFERED_MAX)
     return root
 
 
