@@ -16,17 +16,25 @@ from tiercel.errors import UsageError
 
 @command(
     "list",
-    examples=[("tiercel list", "all letters, newest first"), ("tiercel list Bo", "to and from Bo")],
+    examples=[
+        ("tiercel list", "all letters, newest first"),
+        ("tiercel list Bo", "to and from Bo"),
+        ("tiercel list --unread", "what came and you have not read"),
+    ],
 )
 @click.argument("bond", type=KNOWN_NAME, required=False)
+@click.option("--unread", is_flag=True, help="Only letters that came and you have not read.")
 @click.pass_obj
-def list_letters(session: Session, bond: str | None) -> None:
+def list_letters(session: Session, bond: str | None, unread: bool) -> None:
     """List letters, newest first."""
     from tiercel.runtime import reading as runtime_reading
 
     with session.home() as home:
         views = runtime_reading.letters(home, bond)
-    lines = [] if session.json else pages.letters(views, one_bond=bond is not None) or ["No letters yet."]
+    if unread:
+        views = [view for view in views if view.direction == "in" and view.read_at is None]
+    none = "No letter is unread." if unread else "No letters yet."
+    lines = [] if session.json else pages.letters(views, one_bond=bond is not None) or [none]
     output.show(session.json, [shapes.letter(view) for view in views] if session.json else None, lines)
 
 

@@ -56,7 +56,7 @@ def lines(report: SyncReport) -> list[str]:
     """A visit in words."""
     told = [f"Put {many(report.put, 'parcel')}, got {report.got}."]
     if report.letters:
-        told.append(f"{many(report.letters, 'new letter')}: tiercel list")
+        told.append(f"{many(report.letters, 'new letter')}: tiercel list --unread")
     if report.waiting:
         told.append(f"{many(report.waiting, 'letter')} of yours without a receipt yet: tiercel outbox")
     return told + [output.plain(notice) for notice in report.notices]

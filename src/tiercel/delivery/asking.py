@@ -99,5 +99,5 @@ def _expired(step: Step, bond: int, pid: bytes) -> None:
     sealed = [letter for letter in step.ledger.sealed_to(bond, pid) if letter.kind != rows.OPENING]
     if sealed and step.ledger.let_go(bond, pid, step.now_ms):
         for letter in sealed:
-            step.ledger.add_way(letter.seq, step.now_ms, "its key had expired; sealed again")
+            step.ledger.add_way(letter.seq, step.now_ms, "its key had expired: it is sealed again")
             step.ledger.drop_bundles(letter.seq, int(Kind.LETTER))

@@ -137,7 +137,8 @@ def _quarantine(home: Home) -> Finding:
     row = home.vault.one("SELECT count(*) FROM quarantine")
     count = row[0] if row else 0
     if count:
-        sentence = f"{count} thing(s) came that could not be opened and are set aside."
+        are = "is" if count == 1 else "are"
+        sentence = f"{_many(count, 'thing')} came that could not be opened and {are} set aside."
         return Finding("post", False, sentence, "See what and why: tiercel problems")
     return Finding("post", True, "Nothing came that could not be opened.")
 

@@ -464,3 +464,12 @@ def test_a_letter_to_a_bond_in_doubt_is_said_to_be_held(stage: Stage) -> None:
     stage.answers["writing.write"] = replace(LETTER, state="held")
     told = stage.run("write", "Bo", "--file", "-", stdin=b"x").text
     assert told == "Held: 3jkq2m7a to Bo. It leaves once you confirmed the bond anew: tiercel bond words Bo\n"
+
+
+def test_what_came_and_is_not_read_yet(stage: Stage) -> None:
+    theirs = replace(LETTER, direction="in", read_at=None, id="zz" + ID[2:])
+    stage.answers["reading.letters"] = [LETTER, replace(LETTER, read_at=None), theirs, replace(theirs, read_at=1)]
+    assert [line[:8] for line in stage.run("list", "--unread").text.splitlines()] == ["zzkq2m7a"]
+    assert [one["id"] for one in stage.run("list", "--unread", "--json").value] == [theirs.id]
+    stage.answers["reading.letters"] = [LETTER]
+    assert stage.run("list", "--unread").text == "No letter is unread.\n"
