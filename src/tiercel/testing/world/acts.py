@@ -14,7 +14,7 @@ from typing import Final
 
 from tiercel.errors import NotBefore, NotBonded, NotWhole, StateForbids, VaultRolledBack
 from tiercel.limits import DAY_MS
-from tiercel.runtime import bonds, doctor, reading, syncing, trust, writing
+from tiercel.runtime import bonds, doctor, reading, roads, syncing, trust, writing
 from tiercel.runtime.views import Draft
 from tiercel.testing.world.history import Saved, Shown
 from tiercel.wire import to_base32
@@ -194,6 +194,19 @@ def end(person: Person, details: Details, _rng: Random) -> None:
         pass  # the other side ended it first
 
 
+def choose_roads(person: Person, details: Details, _rng: Random) -> None:
+    """Say which roads a bond uses, in what order and after how many days: ``relay 0, mail 5``."""
+    wanted = [
+        (name, int(days)) for name, _, days in (each.rpartition(" ") for each in str(details["roads"]).split(", "))
+    ]
+    person.world.add_roads(person, tuple(name for name, _days in wanted))
+    before = {view.name for view in roads.bond_roads(person.home, str(details["to"])).roads}
+    roads.set_bond_roads(person.home, str(details["to"]), wanted)
+    now = {name for name, _days in wanted}
+    person.world.counts["life: road added"] += len(now - before)
+    person.world.counts["life: road left"] += len(before - now)
+
+
 def back_up(person: Person, _details: Details, _rng: Random) -> None:
     """Copy the vault while the program does nothing."""
     person.backups = [*person.backups[1 - _BACKUPS_MAX :], person.disk.snapshot()]
@@ -286,6 +299,7 @@ ACTS: Final[dict[str, Callable[[Person, Details, Random], None]]] = {
     "recall": recall,
     "confirm": confirm,
     "end": end,
+    "roads": choose_roads,
     "back up": back_up,
     "put back": put_back,
     "accept copy": accept_copy,

@@ -16,10 +16,10 @@ _STRUCK: Final = {"clone": 0.3, "plant": 0.3}  # how likely a fault that is on s
 
 def life_of(draw: Draw, name: str, others: list[str]) -> None:
     """Add everything that a person does, and what goes wrong with the machine, to a plan."""
-    away, busy = _months_away(draw), draw.rng.random() < 0.07
+    away, busy = _months_away(draw), draw.rng.random() < 0.05
     _visits(draw, name, away, draw.between(*BUSY_DAYS) if busy else draw.between(*VISIT_DAYS))
     for other in others:
-        _letters(draw, name, other, away, 3 * draw.between(*BUSY_DAYS) if busy else draw.between(*WRITE_DAYS))
+        _letters(draw, name, other, away, 5 * draw.between(*BUSY_DAYS) if busy else draw.between(*WRITE_DAYS))
     for fault, add in _MACHINE.items():
         if fault in draw.on and draw.rng.random() < _STRUCK.get(fault, 0.8):
             add(draw, name, others)

@@ -49,7 +49,7 @@ _NODE_FAULTS: Final = (
     "crash", "sweep", "power", "disk", "lock", "restore", "clone", "clock", "drift", "zone", "reopen",
     "forge", "plant", "rot",
 )  # fmt: skip
-_LIFE: Final = ("road added", "road lost", "third person", "ended")
+_LIFE: Final = ("road added", "road lost", "road order", "third person", "ended")
 
 
 @dataclass
@@ -82,11 +82,11 @@ def plan_of(seed: int) -> Plan:
     """The plan of a seed; the same in every process."""
     rng = Random(f"plan {seed}")
     everything = (*PARCEL_FAULTS, *_SPELLS, *_NODE_FAULTS, *_LIFE)
-    likely = rng.choice((0.0, 0.15, 0.35, 0.35, 0.6))
+    likely = rng.choice((0.1, 0.2, 0.35, 0.35, 0.6))
     draw = Draw(rng, rng.uniform(*YEARS) * 365.25, frozenset(each for each in everything if rng.random() < likely))
     people = [_person(draw, name) for name in ("ada", "bo")]
     roads = _roads(draw, ("ada", "bo"), "")
-    bonds = [BondPlan("ada", "bo", tuple(road.name for road in roads))]
+    bonds = [_bond(draw, "ada", "bo", roads)]
     if "third person" in draw.on and rng.random() < 0.6:
         people.append(_person(draw, "cy"))
         shared = rng.random() < 0.4 and next((road for road in roads if road.kind in ("relay", "folder")), None)
@@ -134,6 +134,33 @@ def _roads(draw: Draw, people: tuple[str, str], suffix: str) -> list[RoadPlan]:
     if "paper" in kinds and rng.random() < 0.6:
         kinds.remove("paper")
     return [_road(draw, kind, people, suffix) for kind in kinds]
+
+
+def _bond(draw: Draw, inviter: str, accepter: str, roads: list[RoadPlan]) -> BondPlan:
+    """A bond over these roads; some may be taken up later, lost for good, or used only after a while."""
+    rng, names = draw.rng, [road.name for road in roads]
+    after = {name: rng.choice((0, 3, 20)) if n and "road order" in draw.on else 0 for n, name in enumerate(names)}
+    later = rng.choice(names[1:]) if names[1:] and "road added" in draw.on else None
+    lost = rng.choice(names[1:]) if names[1:] and "road lost" in draw.on else None
+    begins = rng.uniform(0.1, 0.6) * draw.days
+    ends = rng.uniform(0.5, 0.95) * draw.days
+
+    def said(day: float, chosen: list[str]) -> None:
+        for person, other in ((inviter, accepter), (accepter, inviter)):
+            kept = ", ".join(f"{name} {after[name]}" for name in chosen)
+            draw.act(day + rng.uniform(0, 30), person, "roads", to=other, roads=kept)
+
+    if any(after.values()):
+        said(2, [name for name in names if name != later])
+    if later is not None:
+        said(begins, names)
+    if lost is not None:
+        draw.act(ends, lost, "gone", days=100_000)
+        said(ends + 5, [name for name in names if name != lost])
+    if "ended" in draw.on and rng.random() < 0.4:
+        who, other = rng.choice(((inviter, accepter), (accepter, inviter)))
+        draw.act(rng.uniform(0.6, 1.0) * draw.days, who, "end", to=other)
+    return BondPlan(inviter, accepter, tuple(name for name in names if name != later))
 
 
 def _road(draw: Draw, kind: str, people: tuple[str, str], suffix: str) -> RoadPlan:

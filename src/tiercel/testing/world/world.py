@@ -24,6 +24,7 @@ from typing import Final
 
 from tiercel.limits import DAY_MS
 from tiercel.runtime import bonds, syncing
+from tiercel.runtime.roads import set_bond_roads
 from tiercel.runtime.views import SyncReport
 from tiercel.vault import roads as road_rows
 
@@ -133,7 +134,7 @@ class World:
         ours.bonds[accepter], theirs.bonds[inviter] = accepter, inviter
         for person, other in ((ours, accepter), (theirs, inviter)):
             self.add_roads(person, roads)
-            self.join_roads(person, other, roads)
+            set_bond_roads(person.home, other, [(name, 0) for name in roads])
 
     def _visits(self, *people: Person) -> None:
         for person in people:
@@ -148,16 +149,6 @@ class World:
                 with vault.transaction():
                     kind = self.roads[name].road.kind
                     road_rows.add_carrier(vault, name, kind, name, person.clock.now_ms())
-
-    def join_roads(self, person: Person, other: str, names: tuple[str, ...]) -> None:
-        """Let the bond with somebody use roads."""
-        vault = person.home.vault
-        bond = person.home.bond(other).id
-        with vault.transaction():
-            for name in names:
-                row = road_rows.carrier_named(vault, name)
-                assert row is not None
-                road_rows.join(vault, bond, row.id)
 
     def live(self) -> None:
         """Everything in the plan, and what follows from it, until its last day."""
