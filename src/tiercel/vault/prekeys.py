@@ -94,10 +94,12 @@ def _drop_older_than_restored(vault: Vault, bond: int, letter: bytes) -> None:
     The secrets may be ones that the lost time had deleted. If that letter was sealed more than once its gifts carry no
     name, and the older ones end by their time. Source: spec/letter.md 5.
     """
+    tells = "SELECT 1 FROM letters WHERE bond = ? AND id = ? AND direction = 'out' AND kind = 4"
+    if vault.one(tells, bond, letter) is None:
+        return
     dead = (
         "bond = ?1 AND kind = 'one-time'"
         " AND rowid < (SELECT min(rowid) FROM prekeys_ours WHERE bond = ?1 AND letter = ?2)"
-        " AND EXISTS (SELECT 1 FROM letters WHERE bond = ?1 AND id = ?2 AND direction = 'out' AND letters.kind = 4)"
     )
     gone = f"SELECT bond, pid, NULL FROM prekeys_ours WHERE {dead}"
     vault.run(f"INSERT OR IGNORE INTO prekeys_spent (bond, pid, letter) {gone}", bond, letter)

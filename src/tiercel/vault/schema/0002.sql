@@ -142,3 +142,9 @@ CREATE TRIGGER waiting_gone AFTER DELETE ON letters WHEN old.direction = 'out' A
     AND old.state IN ('accepted', 'sealed', 'handed over') BEGIN
     UPDATE tallied SET n = n - 1 WHERE what = 'waiting';
 END;
+
+-- Keys of a kind, to choose, count and end them without reading the keys.
+CREATE INDEX prekeys_ours_kind ON prekeys_ours (bond, kind, made_day, acked_at, superseded_at);
+CREATE INDEX prekeys_theirs_kind ON prekeys_theirs (bond, kind, made_day);
+-- What a step asks of a bundle, without the pages of its sealed bytes.
+CREATE INDEX bundles_out_light ON bundles_out (hash, kind, bond, letter, length, made_day, next_index);
