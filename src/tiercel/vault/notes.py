@@ -45,10 +45,15 @@ def unsay(vault: Vault, bond: int, what: str, subject: bytes) -> None:
 
 
 def unsay_receipts(vault: Vault, bond: int, kind: int) -> None:
-    """Receipts of one kind that have not left are not said: the reader chose so."""
+    """Receipts of one kind for letters of people that have not left are not said: the reader chose so.
+
+    Letters without text are acknowledged whatever a person chose: keys depend on it.
+    """
     vault.run(
-        "DELETE FROM notes_due WHERE bond = ? AND what = ? AND substr(detail, 1, 1) = ?", bond, RECEIPT, bytes([kind])
-    )
+        "DELETE FROM notes_due WHERE bond = ?1 AND what = ?2 AND substr(detail, 1, 1) = ?3"
+        " AND subject IN (SELECT id FROM letters WHERE bond = ?1 AND kind = 0)",
+        bond, RECEIPT, bytes([kind]),
+    )  # fmt: skip
 
 
 def waits(vault: Vault, bond: int, what: str, subject: bytes) -> int | None:
