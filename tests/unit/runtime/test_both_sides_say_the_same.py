@@ -89,3 +89,24 @@ def test_a_letter_that_came_in_parts_tells_when_it_began_to_come(tmp_path: Path)
     whole = ada.write("short")
     exchange(ada, bo)
     assert [event.what for event in reading.track(bo.home, whole).events] == ["arrived"]
+
+
+def test_what_crossed_is_said_to_both_in_their_own_words(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    letter = ada.write("never mind")
+    exchange(ada, bo)
+    reading.read(bo.home, letter, receipt=True)
+    bo.sync()
+    writing.recall(ada.home, letter)
+    with bo.home.vault.transaction():  # another copy of this vault, which had not shown it, is asked
+        bo.home.vault.run("UPDATE letters SET shown_at = NULL, read_at = NULL, state = 'arrived' WHERE kind = 0")
+    for _ in range(4):
+        exchange(ada, bo)
+        ada.clock.advance(days=1.1)
+    assert ada.state(letter) == bo.state(letter) == "crossed"
+    assert reading.track(ada.home, letter).next == "nothing: your recall and the reading crossed on the way"
+    assert reading.track(bo.home, letter).next == (
+        "nothing: one copy of this vault gave it back unopened, another had shown it"
+    )
+    assert reading.track(ada.home, letter).steps == ()
