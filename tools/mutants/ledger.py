@@ -31,11 +31,9 @@ class Ledger:
     every file that could have killed are.
     """
 
-    def __init__(self, fresh: bool) -> None:
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        self.path = FOLDER / "outcomes.jsonl"
-        if fresh:
-            self.path.unlink(missing_ok=True)
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "outcomes.jsonl"
         lines = self.path.read_text("utf-8").splitlines() if self.path.exists() else []
         self.known: dict[str, dict[str, Any]] = {}
         for line in lines:

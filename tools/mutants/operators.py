@@ -14,7 +14,8 @@ the same when lines above it move; two equal changes in one function are told ap
     result      a value returned becomes None
     handler     an exception that was caught goes on; one of several is not caught
 
-Left alone: docstrings, annotations of functions, decorators, imports, the words of an exception, `frozen` and its like.
+Left alone: docstrings, annotations of functions, decorators, imports, the words of an exception and other sentences,
+`frozen` and its like.
 """
 
 from __future__ import annotations
@@ -290,7 +291,7 @@ def _constants(value: object) -> list[int | bytes | str]:
         return [value + 1, value - 1]
     if isinstance(value, bytes):
         return [value + b"\x01"]
-    if isinstance(value, str):
+    if isinstance(value, str) and value.count(" ") < 2:  # longer ones are read by people only
         return [value + "!"]
     return []
 

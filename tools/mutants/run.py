@@ -27,7 +27,7 @@ import msgspec  # noqa: F401
 import zfec  # noqa: F401
 
 from mutants import child
-from mutants.ledger import Ledger, Outcome, accepted
+from mutants.ledger import FOLDER, Ledger, Outcome, accepted
 from mutants.operators import Site, mutated, sites
 from mutants.targets import ROOT, SHARED_TESTS, Target, critical, targets
 
@@ -83,7 +83,7 @@ def main() -> None:
     chosen = [each for each in targets() if not asked.only or any(each.module.startswith(one) for one in asked.only)]
     names = {name for each in chosen for name in each.tests} | set(SHARED_TESTS)
     tests = read_map(asked.tests or sorted(names))
-    ledger = Ledger(asked.fresh)
+    ledger = Ledger(Path(asked.folder))
     jobs = [job for each in chosen for job in jobs_of(each, tests)]
     if asked.sample:
         jobs = random.Random(asked.seed).sample(jobs, min(asked.sample, len(jobs)))
@@ -104,7 +104,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, help="so many, drawn by --seed")
     parser.add_argument("--seed", default="0", help="for --sample")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--fresh", action="store_true", help="forget the outcomes of earlier runs")
+    parser.add_argument("--folder", default=FOLDER, help="where outcomes are kept, so that a run can go on")
     return parser.parse_args()
 
 
