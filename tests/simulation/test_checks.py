@@ -275,6 +275,31 @@ def no_class(world: World) -> None:
     planned(world, b"\xcc" * 32, 1, length=1793)
 
 
+def told_of_a_copy(world: World) -> None:
+    change(world.people["bo"], letters(world, "ada")[0], kind=4)
+
+
+def sent_in_doubt(world: World) -> None:
+    ada = world.people["ada"]
+    run(ada, "UPDATE bonds SET doubted_at = 1")
+    planned(world, b"\xdd" * 32, 1)
+
+
+def arrived_without_its_enclosure(world: World) -> None:
+    bo, letter = world.people["bo"], letters(world, "ada")[-1]
+    from tiercel.runtime import syncing
+
+    for person in (world.people["ada"], bo):
+        world.now_ms += DAY_MS
+        syncing.sync(person.home)
+    run(
+        bo,
+        "INSERT INTO enclosures (letter, n, name, kind, size, key, bundle_hash) VALUES (?, 1, 'a', 'b', 1, x'', x'')",
+        seq(bo, letter),
+    )
+    change(world.people["ada"], letter, state="arrived", arrived_at=world.now_ms)
+
+
 def planted_reader(world: World) -> None:
     run(world.people["ada"], "INSERT INTO readers (bond, side, kind, since_day) VALUES (1, 'us', 'charm', 20000)")
 
@@ -324,13 +349,14 @@ AFTER_A_STEP: list[tuple[str, Break]] = [
     ("I2", new_twice), ("I2", announced_twice),
     ("I3", another_text), ("I3", nobody_wrote_it), ("I3", another_file),
     ("I4", shown_after_its_return), ("I4", returned_by_nobody), ("I4", given_back_with_its_text),
-    ("I5", false_receipt),
+    ("I5", false_receipt), ("I5", arrived_without_its_enclosure),
     ("I6", gap_hidden),
     ("I7", r_again), ("I7", prekey_again), ("I7", prekey_lives_on),
     ("I8", secret_back),
     ("I9", put_before_commit), ("I9", taken_off_before_commit), ("I9", unnamed), ("I9", receipt_too_early),
     ("I11", too_many_gifts), ("I11", too_many_steps),
     ("I12", telling_name), ("I12", another_face), ("I12", no_class),
+    ("I13", told_of_a_copy), ("I13", sent_in_doubt),
     ("I14", expired_in_doubt), ("I14", expired_too_early), ("I14", key_died_young),
 ]  # fmt: skip
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from tiercel.errors import NotBefore, NotBonded, NotWhole, StateForbids, VaultRolledBack
+from tiercel.errors import EnclosureDamaged, NotBefore, NotBonded, NotWhole, StateForbids, VaultRolledBack
 from tiercel.limits import DAY_MS
 from tiercel.runtime import bonds, doctor, reading, roads, syncing, trust, writing
 from tiercel.runtime.views import Draft
@@ -20,6 +20,7 @@ from tiercel.testing.world.history import Saved, Shown
 from tiercel.wire import to_base32
 
 from . import foes
+from .checks import Violation
 from .disk import Snapshot
 from .people import Person
 from .plan import Value
@@ -94,6 +95,8 @@ def _save(person: Person, letter: str, n: int) -> None:
         path, _size = reading.save_enclosure(person.home, letter, n, person.desk)
     except NotWhole:
         return
+    except EnclosureDamaged as error:
+        raise Violation("I3", f"enclosure {n} of {letter} is called whole at {person.name} and is damaged") from error
     digest = hashlib.sha256(path.read_bytes()).digest()
     path.unlink()
     world = person.world

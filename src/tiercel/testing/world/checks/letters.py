@@ -219,7 +219,7 @@ class HonestReceipts(Check):
         for each in letters:
             if each.direction == "in" and each.state != State.RETURNED.value:
                 came.add(each.id)
-                if each.arrived_at is not None:
+                if each.arrived_at is not None and _is_whole(person, each.seq):
                     whole.add(each.id)
             elif each.direction == "out" and each.state in _CONFIRMED and each.kind == 0:
                 self._proved(world, each)
@@ -228,13 +228,19 @@ class HonestReceipts(Check):
         reader = reader_of(world, ours.id)
         if reader is None:
             return
-        came, whole = self._came[reader.name]
-        enough = came if ours.state == State.ANSWERED.value else whole
-        if ours.id in enough:
+        came, arrived = self._came[reader.name]
+        if ours.id in (came if ours.state == State.ANSWERED.value else arrived):
             return
         theirs = letter(reader, from_base32(ours.id))  # it may have come in the very act that is looked at
-        there = theirs is not None and (theirs.arrived_at is not None or ours.state == State.ANSWERED.value)
+        answered = ours.state == State.ANSWERED.value
+        whole = theirs is not None and theirs.arrived_at is not None and _is_whole(reader, theirs.seq)
+        there = theirs is not None and (whole or answered)
         self.need(there, f"{ours.id} is {ours.state}, and {reader.name} never had it")
+
+
+def _is_whole(person: PersonSeen, seq: int) -> bool:
+    """Whether every enclosure of a letter is there."""
+    return person.home.vault.one("SELECT 1 FROM enclosures WHERE letter = ? AND file IS NULL LIMIT 1", seq) is None
 
 
 class GapsSeen(Check):

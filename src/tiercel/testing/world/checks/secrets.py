@@ -102,10 +102,41 @@ class DeletedIsDeleted(Check):
         self._held[person.name] = now
 
 
+_ANNOUNCED = (
+    "SELECT bonds.state, doubted_at, standing FROM letters JOIN bonds ON bonds.id = bond"
+    " LEFT JOIN incarnations USING (bond, incarnation) WHERE seq = ?"
+)
+_LEAVES = (
+    "SELECT doubted_at, letters.kind FROM handed JOIN bundles_out ON hash = bundle JOIN letters ON seq = letter"
+    " JOIN bonds ON bonds.id = handed.bond JOIN carriers ON carriers.id = handed.carrier"
+    " WHERE carriers.name = ? AND handed.name = ? AND bundles_out.kind = 1"
+)
+
+
 class PlantedReaders(Check):
-    """I13: the reader lists of both sides agree in the end, or a warning stands."""
+    """I13: who may read is known: the lists of both sides agree in the end, or a warning stands.
+
+    A copy that was put back may be a thief's: from when it is announced until a person confirms, no letter leaves.
+    """
 
     id = "I13"
+
+    def __init__(self) -> None:
+        self._announced: dict[str, tuple[int, set[int]]] = {}
+
+    def parcel_leaves(self, world: WorldSeen, person: PersonSeen, road: str, name: str, parcel: bytes) -> None:
+        row = person.home.vault.one(_LEAVES, road, name)
+        held = row is not None and row[0] is not None and row[1] == letters.LETTER
+        self.need(not held, f"{person.name} sends a letter to a vault put back, which nobody confirmed")
+
+    def after_step(self, world: WorldSeen, person: PersonSeen, letters_: Sequence[Row], full: bool) -> None:
+        told = {each.seq for each in letters_ if each.direction == "in" and each.kind == letters.RESTORED}
+        line, known = self._announced.get(person.name, (-1, set()))
+        for seq in told - known if line == person.line else ():
+            state, doubted_at, standing = person.home.vault.one(_ANNOUNCED, seq) or ("", 0, "")
+            held = doubted_at is not None or state != "bonded" or standing != "current"
+            self.need(held, f"{person.name} was told that a copy was put back, and nothing is held")
+        self._announced[person.name] = person.line, (known if line == person.line else set()) | told
 
     def at_end(self, world: WorldSeen) -> None:
         for first, second in world.pairs:
