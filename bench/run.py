@@ -18,6 +18,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "src")]
 FAMILIES = {
     "enclosure": "a file sealed into the vault and opened from it, beside age (--size in bytes)",
     "road": "file to parcels in a folder and out again, beside nncp (--size in bytes)",
+    "engine": "a step of the delivery engine, and a visit, beside 10 to 100,000 open letters (--size: at most)",
     "letters": "letters sealed and opened per second, beside bare HPKE, age and gpg (--size: how many)",
     "startup": "starting the command and listing (--size: how many letters are in the vault)",
     "traffic": "what arrives in years of slow roads that lose, beside plain re-sending (--runs: seeds, --size: days)",

@@ -173,6 +173,9 @@ class MemoryLedger:
     def next_due(self, _now_ms: int) -> int | None:
         return None
 
+    def over_on(self, _road: int, _before_ms: int, _after_ms: int) -> list[str]:
+        return []
+
     def bringing_keys(self, _bond: int) -> bool:
         return True
 

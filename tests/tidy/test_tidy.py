@@ -364,15 +364,64 @@ def test_T_CORE_1() -> None:
             if any(within(source, tree) or within(full, tree) for tree in IMPURE):
                 problems.append(module.at(node, f"{full} in a pure room"))
         for node in ast.walk(module.tree):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id in IMPURE_CALLS
-            ):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in IMPURE_CALLS:
                 problems.append(module.at(node, f"{node.func.id}() in a pure room"))
             if isinstance(node, ast.AsyncFunctionDef | ast.Await) and module.room != "ports":
                 problems.append(module.at(node, "the core is synchronous"))
     report(problems)
+
+
+# All that the engine's room takes from the standard library: what is not here must be argued for.
+ENGINE_IMPORTS = {"__future__", "base64", "collections", "dataclasses", "enum", "itertools", "struct", "typing"}
+
+
+def test_T_CORE_1_the_engine_names_all_it_takes_from_outside() -> None:
+    report(
+        [
+            module.at(node, f"{source} in the engine's room")
+            for module in modules()
+            if module.room == "delivery"
+            for node, source, _taken in imported(module)
+            if source.split(".")[0] not in ENGINE_IMPORTS | {"tiercel"}
+        ]
+    )
+
+
+def test_T_CORE_1_the_engine_does_nothing_but_change_its_ledger() -> None:
+    """A letter to its receipt, a recall and a copy put back, in a process that refuses whatever the system audits."""
+    script = """
+import sys
+from memory_ledger import BOND, MemoryLedger
+from tiercel.delivery.engine import Engine
+from tiercel.delivery.events import (
+    CopyAnnounced, LetterCame, LetterSealed, LetterSent, NoteCame, RecallAsked, RoadSeen, Ticked,
+)
+from tiercel.delivery.step import Moment
+from tiercel.parcel.note import Answer, Note, Receipt, ReceiptKind, Reply
+from tiercel.testing.entropy import SeededEntropy
+
+ledger = MemoryLedger(BOND)
+engine, seen = Engine(ledger, SeededEntropy("engine")), RoadSeen(1, 1, 0, True, True, ())
+ours, theirs = ledger.write(bytes(16), 20_001), ledger.store(bytes([1]) * 16)
+receipt, answer = Receipt(ReceiptKind.READ, bytes(16), bytes(32)), Answer(bytes(16), Reply.RETURNED)
+refused = []
+sys.addaudithook(lambda event, args: refused.append(event))
+for event in (
+    LetterSent(ours), LetterSealed(ours, False), LetterCame(theirs), Ticked(0), RecallAsked(ours),
+    NoteCame(1, seen, Note(receipts=(receipt,), answers=(answer,)), False), CopyAnnounced(1), Ticked(0),
+):
+    engine.step(event, Moment(20_000 * 86_400_000, False, 1, True))
+engine.wake_at(Moment(20_000 * 86_400_000, False, 1, True))
+assert ledger.out[ours].state == "recalled" and ledger.letters_in[theirs].arrived_at
+print(sorted(set(refused) - {"object.__getattr__"}))
+others = tuple(f"tiercel.{room}" for room in ("runtime", "vault", "letter", "sealing", "carriers"))
+print(sorted(name for name in sys.modules if name.startswith(others)))
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])}
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False, timeout=60
+    )
+    assert (ran.stdout, ran.stderr) == ("[]\n[]\n", "")
 
 
 def test_no_room_catches_everything() -> None:
@@ -433,18 +482,12 @@ def test_everything_public_says_what_it_does() -> None:
 
 def public_names(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
     for node in tree.body:
-        if isinstance(
-            node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-        ) and not node.name.startswith("_"):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             yield node
             if isinstance(node, ast.ClassDef):
                 for inner in node.body:
-                    if isinstance(
-                        inner, ast.FunctionDef | ast.AsyncFunctionDef
-                    ) and not inner.name.startswith("_"):
-                        overload = any(
-                            ast.unparse(d).endswith(("overload", ".setter")) for d in inner.decorator_list
-                        )
+                    if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and not inner.name.startswith("_"):
+                        overload = any(ast.unparse(d).endswith(("overload", ".setter")) for d in inner.decorator_list)
                         if not overload:
                             yield inner
 
@@ -500,19 +543,11 @@ def test_every_command_is_in_the_docs() -> None:
     found = list(commands(cli))
     assert found, "the command has no commands"
     text = re.sub(r"\s+", " ", documented())
-    report(
-        [
-            f"`{command}` is in neither docs/commands.md nor README.md"
-            for command in found
-            if command not in text
-        ]
-    )
+    report([f"`{command}` is in neither docs/commands.md nor README.md" for command in found if command not in text])
 
 
 def test_every_environment_variable_is_in_the_docs() -> None:
-    used = {
-        name for module in modules() for name in re.findall(r"\b_?TIERCEL_[A-Z][A-Z_]*[A-Z]\b", module.text)
-    }
+    used = {name for module in modules() for name in re.findall(r"\b_?TIERCEL_[A-Z][A-Z_]*[A-Z]\b", module.text)}
     text = documented()
     report([f"{name} is in neither docs/commands.md nor README.md" for name in used if name not in text])
 
@@ -530,9 +565,7 @@ def test_the_papers_promise_nothing_that_nobody_can_keep() -> None:
         for sentence in re.split(r"(?<=[.!?:;])\s+|\n\s*\n|\n\s*[-*|>]", text):
             word = ONLY_DENIED_WORDS.search(sentence)
             if word and not DENIAL.search(sentence):
-                problems.append(
-                    f"{where}: says {word.group()!r} without denying it: {' '.join(sentence.split())[:80]}"
-                )
+                problems.append(f"{where}: says {word.group()!r} without denying it: {' '.join(sentence.split())[:80]}")
     report(problems)
 
 
@@ -549,9 +582,7 @@ def test_no_paths_of_one_machine() -> None:
         re.escape(str(ROOT)),
         *(re.escape(str(near)) for near in ROOT.parent.iterdir() if len(near.parts) > 2),
     ]
-    marks = re.compile(
-        "(?<![\\w.])(" + "|".join([*here, r"/home/[a-z]\w*/", r"/Users/\w+/", "/root/"]) + r")(?!\w)"
-    )
+    marks = re.compile("(?<![\\w.])(" + "|".join([*here, r"/home/[a-z]\w*/", r"/Users/\w+/", "/root/"]) + r")(?!\w)")
     problems = []
     for path in tracked_files():
         if path.is_file() and not path.is_symlink() and path.stat().st_size < 2_000_000:
