@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import msgspec
 import pytest
@@ -60,6 +61,18 @@ def test_what_was_joined_is_split_again() -> None:
 def test_lengths_that_do_not_fit_are_refused(data: bytes, count: int, size_max: int) -> None:
     with pytest.raises(MalformedWire):
         split_lp(data, count, size_max)
+
+
+class Loose(msgspec.Struct, array_like=True):
+    """A record that may hold anything, however deep."""
+
+    inside: Any
+
+
+def test_what_nests_without_end_is_refused() -> None:
+    assert decode_record(Loose, b"\x91\x91\x91\x01", 9) == Loose([[1]])
+    with pytest.raises(MalformedWire):
+        decode_record(Loose, b"\x91" * 500_000, 1 << 20)
 
 
 def test_a_record_may_be_as_long_as_is_said_and_no_longer() -> None:

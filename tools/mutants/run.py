@@ -65,11 +65,14 @@ class Tests:
     killers: Counter[str] = field(default_factory=Counter)
 
     def stages(self, target: Target, where: str) -> list[list[str]]:
-        """The tests that call a function; of a table, those that call anything of its module or lie beside it."""
+        """The tests that call a function; of a table or a class, those that call anything of its module or its room."""
         found = self.called.get(f"{target.module}:{where}")
         if where == "<module>" or found is None:
             names = [tests for name, tests in self.called.items() if name.startswith(f"{target.module}:")]
-            found = [*(test for tests in names for test in tests), *(t for t in self.seconds if target.stage(t) == 0)]
+            found = [
+                *(test for tests in names for test in tests),
+                *(t for t in self.seconds if target.stage(t) in (0, 1)),
+            ]
         stages = [sorted({test for test in found if target.stage(test) == number}) for number in range(3)]
         return list(filter(None, stages))
 

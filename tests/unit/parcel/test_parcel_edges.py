@@ -176,3 +176,7 @@ def test_a_settled_tally_keeps_nothing_in_memory() -> None:
         tally.settle()
         assert tally.changed() == {}
     assert asked == [0, 0]
+
+
+def test_kinds_are_those_of_the_specification() -> None:
+    assert {kind.name: kind.value for kind in Kind} == {"LETTER": 1, "ENCLOSURE": 2, "NOTE": 3, "PAIRING": 4}
