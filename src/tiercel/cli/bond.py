@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tiercel.cli import output, rules, shapes
+from tiercel.cli import output, pages, rules, shapes
 from tiercel.cli.frame import group, member
 from tiercel.cli.kinds import KNOWN_NAME
 from tiercel.cli.session import Session
@@ -52,7 +52,7 @@ def list_lines(views: list[BondView]) -> list[str]:
     """Bonds as a person reads them, warnings below."""
     rows = [(output.plain(view.name), explained(view)) for view in views]
     warnings = [f"! {output.plain(f'{view.name}: {said}')}" for view in views for said in view.warnings]
-    return output.table(rows) + warnings
+    return output.table(rows) + [part for line in warnings for part in pages.broken(line, below=2)]
 
 
 def explained(view: BondView) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tiercel.cli import output, shapes
+from tiercel.cli import output, pages, shapes
 from tiercel.cli.frame import command
 from tiercel.cli.kinds import KNOWN_NAME
 from tiercel.cli.session import Session
@@ -43,7 +43,7 @@ def words_lines(view: WordsView) -> list[str]:
         "",
         "    " + output.strong("  ".join(view.words)),
         "",
-        *(f"! {output.plain(said)}" for said in view.warnings),
+        *(part for said in view.warnings for part in pages.broken(f"! {output.plain(said)}", below=2)),
         *what_to_do(view),
         *(["", "Who can read under this bond:", *output.table(readers)] if readers else []),
     ]

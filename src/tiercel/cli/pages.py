@@ -182,10 +182,10 @@ def way(view: WayView) -> Iterator[str]:
     yield "Times are UTC."
 
 
-def broken(line: str) -> list[str]:
-    """A line of a way or an outbox, broken on a terminal."""
+def broken(line: str, below: int = 4) -> list[str]:
+    """A line, broken on a terminal; the lines after its first begin with so many spaces."""
     space = columns()
-    return [line] if space is None else output.wrapped(line, space, " " * 4)
+    return [line] if space is None else output.wrapped(line, space, " " * below)
 
 
 def next_step(view: NextView) -> Iterator[str]:
@@ -219,7 +219,7 @@ def outbox(items: Sequence[OutboxItem]) -> Iterator[str]:
         if item.remedy:
             yield from broken(f"    {output.plain(item.remedy)}")
         for one in item.steps:
-            yield from broken(f"    ○ {'  '.join(next_step(one))}")
+            yield from broken(f"    ○ {'  '.join(next_step(one))}", below=6)
     if any(one.at is not None for item in items for one in item.steps):
         yield ""
         yield "Times are UTC."

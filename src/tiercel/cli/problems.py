@@ -36,7 +36,5 @@ def told(view: ProblemView) -> Iterator[str]:
     """One problem: when and which, what is so, what happens by itself, what a person may do."""
     yield f"{pages.minute(view.at)}  {output.plain(view.bond)}  {output.strong(output.state(view.verdict))}"
     lines = [view.sentence, view.by_itself, view.remedy or "You need not do anything."]
-    space = pages.columns()
     for line in lines:
-        text = "    " + output.plain(line)
-        yield from [text] if space is None else output.wrapped(text, space, "    ")
+        yield from pages.broken("    " + output.plain(line))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tiercel.cli import output, shapes
+from tiercel.cli import output, pages, shapes
 from tiercel.cli.frame import command
 from tiercel.cli.kinds import KNOWN_NAME, ROAD
 from tiercel.cli.session import Session
@@ -119,7 +119,7 @@ def receipts_lines(view: ReceiptsView) -> list[str]:
     soon = "delay: none. Receipts leave with your next sync, with --watch after up to an hour: they tell roughly when"
     soon += " you sync."
     delay = waits if view.delay_h else soon
-    return [arrived[view.arrived], read[view.read], delay]
+    return [part for line in (arrived[view.arrived], read[view.read], delay) for part in pages.broken(line, below=2)]
 
 
 @command(
