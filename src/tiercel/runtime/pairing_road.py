@@ -28,7 +28,7 @@ def put_pairing(home: Home, road: RoadAt, bond: Bond) -> None:
     Raises:
         CarrierError, ParcelTaken: It could not be put.
     """
-    pairing = bonds.pairing_of(home.vault, bond.id)
+    pairing = bonds.pairing_of(home.vault, bond.id) if bond.state != "refused" else None
     message = pairing.message_out if pairing is not None else None
     digest = sha256(message) if message is not None else b""
     over = bundles.pairing_names(home.vault, road.row.id, bond.id, digest)

@@ -70,8 +70,9 @@ class Writing:
         try:
             act(road)
         except CarrierError as error:
-            self.roads.remove(road)
-            self.failed(road, error)
+            if road in self.roads:  # else it failed while a letter went before an enclosure, and that was said
+                self.roads.remove(road)
+                self.failed(road, error)
 
     # -- one road --------------------------------------------------------------------------------
 
@@ -83,7 +84,7 @@ class Writing:
         notes = {effect.bond: effect for effect in effects if isinstance(effect, PutNotes)}
         for bond_id in roads.bonds_on(self.home.vault, road.row.id):
             bond = bonds.bond_by_id(self.home.vault, bond_id)
-            if bond.state != "refused" and calls.pairing:
+            if calls.pairing:
                 put_pairing(self.home, road, bond)
             if epoch_of(moment.now_ms) > bond.newest_sent:
                 self._keys_of(bond.id)  # also when nothing is sent: what is left of an epoch that passed is deleted

@@ -12,10 +12,11 @@ from people import Person
 from road_kit import RELAY, SHELF, Pair, handed
 from tiercel.carriers.base import FILE, STICK
 from tiercel.delivery.passes import unpack_refs
+from tiercel.errors import CarrierError
 from tiercel.limits import DAY_MS
 from tiercel.parcel.profiles import QR
 from tiercel.ports import Road
-from tiercel.runtime import reading, syncing, writing
+from tiercel.runtime import bonds, reading, syncing, writing
 from tiercel.runtime.outlooks import outbox
 from tiercel.runtime.views import Draft
 
@@ -283,6 +284,34 @@ def test_an_urgent_letter_written_meanwhile_passes_a_large_enclosure_on_every_ro
         first = next(n for n, name in enumerate(order) if name in names)
         kinds = kinds_in_order(pair, road)
         assert 2 not in kinds[: kinds.index(1)] and first < len(order) - 1
+
+
+def test_a_road_that_fails_under_the_letter_that_goes_first_is_left_and_said_once(tmp_path: Path) -> None:
+    pair = Pair(tmp_path, {"slow": Road("slow", (FILE,), DAY_MS, talks_back=True, shows_own=False), "post": "shelf"})
+    side = pair.sides["ada"]["slow"]
+    film = pair.ada.write("with a film", enclosures=(enclosure(tmp_path, 9 << 20),))
+
+    def fail(_name: str) -> None:
+        if len(side.order) == 100:
+            writing.write(pair.ada.home, Draft("bo", "come quickly", urgent=True))
+        if len(side.order) >= 120:
+            raise CarrierError("The line is dead.")
+
+    side.before_put = fail
+    assert [str(trouble.error) for trouble in syncing.sync(pair.ada.home).troubles] == ["The line is dead."]
+    side.before_put = lambda _name: None
+    pair.exchange()
+    assert pair.ada.state(film) == "arrived"
+
+
+def test_the_message_of_a_refused_pairing_comes_off_the_road(tmp_path: Path) -> None:
+    pair = Pair(tmp_path, {"post": "shelf"})
+    bonds.accept(pair.bo.home, bonds.invite(pair.ada.home, "cy", "post"), "dan", "post")
+    pair.visit(pair.bo)
+    before = len(pair.sides["bo"]["post"].inner.entries)
+    bonds.refuse(pair.bo.home, "dan")
+    pair.visit(pair.bo)
+    assert len(pair.sides["bo"]["post"].inner.entries) == before - 1 and not handed(pair.bo.home, "post")
 
 
 # -- killed in the middle --------------------------------------------------------------------------
