@@ -13,6 +13,7 @@ from . import housekeeping, seals, way
 from .home import Home
 from .opening import try_again
 from .planning import RoadAt
+from .quiet import Quiet
 from .reading_roads import Reader
 from .views import Progress, RoadTrouble, SyncReport, no_progress
 from .writing_roads import Writing
@@ -51,15 +52,20 @@ def _visit(home: Home, progress: Progress) -> SyncReport:
 def watch(
     home: Home, each: Callable[[SyncReport], None], progress: Progress, stop: threading.Event
 ) -> None:  # fmt: skip
-    """Visit every road again and again until ``stop``; ``each`` gets the reports that say something."""
-    last = None
+    """Look at every road again and again until ``stop``, and visit them when there may be something to do.
+
+    ``each`` gets the reports that say something.
+    """
+    last, quiet = None, Quiet(home)
     home.watching = True
     while not stop.is_set():
-        report = sync(home, progress)
-        said = (report.put, report.got, report.letters, report.waiting, [str(t.error) for t in report.troubles])
-        if last is None or report.put or report.got or said[3:] != last[3:]:
-            each(report)
-        last = said
+        if not quiet.holds():
+            report = sync(home, progress)
+            quiet.visited()
+            said = (report.put, report.got, report.letters, report.waiting, [str(t.error) for t in report.troubles])
+            if last is None or report.put or report.got or said[3:] != last[3:]:
+                each(report)
+            last = said
         stop.wait(WATCH_EVERY_S)
 
 

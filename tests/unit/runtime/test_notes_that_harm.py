@@ -9,7 +9,6 @@ import msgspec
 from people import Person, bonded, exchange
 from post_office import parcels
 from tiercel.delivery.events import ParcelsGone
-from tiercel.delivery.events import ParcelsGone
 from tiercel.limits import DAY_MS
 from tiercel.parcel.note import Note, Want
 from tiercel.runtime import hearing, reading, writing
