@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from parcel_kit import KEYS
+from parcel_kit import KEYS, opened
 from tiercel.errors import LimitError, MalformedNote, MalformedParcel
 from tiercel.limits import GATHERED_BYTES_MAX
 from tiercel.parcel.box import Kind, NoteBox, Symbols, parse_box, seal_symbols
@@ -43,8 +43,18 @@ def test_a_box_may_be_filled_to_its_last_byte() -> None:
     inside = parse_box(bytearray(plain))
     assert isinstance(inside, Symbols)
     assert bytes(inside.data) == b"s" * 1792
+    padded = parse_box(bytearray(plain + bytes(1000)))
+    assert isinstance(padded, Symbols)
+    assert padded.data == inside.data
     with pytest.raises(MalformedParcel):
         parse_box(bytearray(plain[:-1]))
+
+
+@pytest.mark.parametrize("kind", [Kind.LETTER, Kind.ENCLOSURE, Kind.PAIRING])
+def test_everything_but_a_note_is_sent_in_symbols(kind: Kind) -> None:
+    layout = layout_of(3000)
+    parcel = seal_symbols(KEYS, QR, bytes(16), kind, bytes(32), layout, [(0, 1)], [bytes(1792)])
+    assert opened(QR, bytes(parcel)).kind is kind
 
 
 def test_a_symbol_before_the_first_is_refused() -> None:
