@@ -123,7 +123,7 @@ class FaultDisk(Disk):
     @property
     def calm(self) -> bool:
         """Whether no write can fail now and nothing cuts it off."""
-        return self._cut_in is None and not self._faults and self.room_bytes is None and not self.read_only
+        return not (self._cut_in or self._faults or self.read_only) and self.room_bytes is None
 
     def changed(self, file: _File, offset: int, size: int, data: bytes | None) -> None:
         """Write a change down before it happens: ``size`` bytes from ``offset`` on become something else."""
@@ -221,6 +221,9 @@ def _sectors(offset: int, data: bytes) -> list[tuple[int, bytes | None]]:
 # -- the file layer -----------------------------------------------------------------------------------
 
 
+_written = apsw.VFSFile.xWrite
+
+
 class _File(apsw.VFSFile):
     """A file of the system that tells its disk what happens to it."""
 
@@ -235,7 +238,7 @@ class _File(apsw.VFSFile):
         else:
             _raise(disk.refuses_write(offset + len(written) - self.xFileSize()))
         disk.changed(self, offset, len(written), written)
-        apsw.VFSFile.xWrite(self, written, offset)
+        _written(self, written, offset)
 
     def xTruncate(self, newsize: int) -> None:  # noqa: N802
         _raise(self.disk.refuses_write(0))
