@@ -2,8 +2,9 @@
 
 The owner of the measured machine has a strong daily rhythm: a watch visits the road every quarter of an hour, day and
 night, and the owner sits down to read at breakfast and in the evening. Letters come at any hour. What an observer of
-the road learns of the owner's hours from how long each receipt took is measured in bits (mutual information); a design
-that sends receipts when the owner is there is measured in the same way, and gives itself away.
+the road learns of the owner's hours, from how long each receipt took and from when they left, is measured as a share of
+all there is to know (mutual information over entropy). A design that sends receipts when the owner is there, and one
+that only hurries what waits when somebody reads, are measured in the same way, and give themselves away.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,8 +32,8 @@ from tiercel.vault import letters as rows
 HOUR_MS = DAY_MS // 24
 STEP_MS = HOUR_MS // 4
 DAYS, LETTERS_A_DAY = 24, 20
-BOUND_BITS = 0.04
-"""From so many letters the estimate is 0.01 too high where there is nothing to learn; the naive design shows 0.8."""
+BOUND = 0.01
+"""Of what there is to know of the owner's hours. To hurry when somebody reads tells three times as much."""
 
 
 @dataclass
@@ -96,16 +97,29 @@ def lived(folder: Path, **choice: object) -> Diary:
 
 
 def bits(pairs: Iterable[tuple[object, object]]) -> float:
-    """The mutual information of two columns, in bits, as the sample shows it."""
+    """The mutual information of two columns, in bits, less what a sample of that size shows of nothing."""
     joint = Counter(pairs)
     total = sum(joint.values())
     left, right = Counter[object](), Counter[object]()
     for (one, other), count in joint.items():
         left[one] += count
         right[other] += count
-    return sum(
+    shown = sum(
         count / total * math.log2(count * total / (left[one] * right[other])) for (one, other), count in joint.items()
     )
+    return max(0.0, shown - (len(left) - 1) * (len(right) - 1) / (2 * total * math.log(2)))
+
+
+def entropy(column: Iterable[object]) -> float:
+    """All there is to know of a column, in bits."""
+    counts = Counter(column)
+    total = sum(counts.values())
+    return -sum(count / total * math.log2(count / total) for count in counts.values())
+
+
+def share(pairs: Sequence[tuple[object, object]]) -> float:
+    """How much of the first column the second one tells: 0 for nothing, 1 for all."""
+    return bits(pairs) / entropy(one for one, _other in pairs)
 
 
 def since(reads: list[int], at: int) -> int:
@@ -128,25 +142,45 @@ LOOKS: dict[str, Callable[[list[int], int], object]] = {
 
 
 def learned(diary: Diary, delays: list[tuple[int, int]]) -> dict[str, float]:
-    """What the delays tell of the owner's hours, look by look."""
+    """What share of the owner's hours the delays tell, look by look."""
     ordered = sorted(delay for _at, delay in delays)
     cuts = [ordered[len(ordered) * n // 4] for n in (1, 2, 3)]
     binned = [(at, sum(delay >= cut for cut in cuts)) for at, delay in delays]
-    return {name: bits((look(diary.reads, at), delay) for at, delay in binned) for name, look in LOOKS.items()}
+    return {name: share([(look(diary.reads, at), delay) for at, delay in binned]) for name, look in LOOKS.items()}
+
+
+def told_by_leaving(diary: Diary, left: Iterable[int]) -> float:
+    """What share of when somebody read the receipts tell that leave with a visit, or do not."""
+    first, last = min(diary.arrived.values()), max(diary.arrived.values())
+    visits, leaving = range(first, last + 1, STEP_MS), set(left)
+    read = {first + -(-(at - first) // STEP_MS) * STEP_MS for at in diary.reads}
+    return share([(now in read, now in leaving) for now in visits])
 
 
 def naive(diary: Diary) -> list[tuple[int, int]]:
     """The same letters, their receipts sent when the owner is there next."""
-    return [
-        (at, min(read - at for read in diary.reads if read > at))
-        for at in diary.arrived.values()
-        if at < diary.reads[-1]
-    ]
+    last = diary.reads[-1]
+    return [(at, next_of(diary.reads, at) - at) for at in diary.arrived.values() if at < last]
+
+
+def next_of(reads: list[int], at: int) -> int:
+    """When the owner reads next."""
+    return min(read for read in reads if read > at)
+
+
+def hurried(diary: Diary) -> dict[bytes, int]:
+    """When each receipt had left if all that wait left with the visit after somebody reads: a small leak."""
+    visit, found = min(diary.left.values()), dict[bytes, int]()
+    for letter, left in diary.left.items():
+        at = diary.arrived[letter]
+        read = next_of([*diary.reads, 1 << 62], at)
+        found[letter] = min(left, visit - (visit - read) // STEP_MS * STEP_MS)
+    return found
 
 
 @pytest.mark.parametrize("choice", [{}, {"read": True}], ids=["as it comes", "with read receipts"])
 def test_T_RCPT_1(tmp_path: Path, choice: dict[str, object]) -> None:
-    """How long a receipt took tells nothing of when the owner was there; the naive design does."""
+    """How long a receipt took tells nothing of when the owner was there; two other designs do."""
     diary = lived(tmp_path, **choice)
     delays = diary.delays()
     assert len(delays) > 0.9 * DAYS * LETTERS_A_DAY
@@ -154,8 +188,12 @@ def test_T_RCPT_1(tmp_path: Path, choice: dict[str, object]) -> None:
     assert len({delay for _at, delay in delays}) >= 4, "they wait for different times"
     assert len(set(diary.left.values())) < len(delays), "what waits goes together"
     told, given_away = learned(diary, delays), learned(diary, naive(diary))
-    assert max(told.values()) < BOUND_BITS, told
-    assert min(given_away.values()) > 3 * BOUND_BITS and max(given_away.values()) > 0.5, given_away
+    assert max(told.values()) < BOUND and told_by_leaving(diary, diary.left.values()) < BOUND, told
+    assert min(given_away.values()) > 20 * BOUND, given_away
+    leak = hurried(diary)
+    assert told_by_leaving(diary, leak.values()) > 2 * BOUND
+    hurry = learned(diary, [(diary.arrived[letter], left - diary.arrived[letter]) for letter, left in leak.items()])
+    assert max(hurry.values()) > 2 * BOUND, hurry
 
 
 # -- nothing but the correspondent ---------------------------------------------------------------------
