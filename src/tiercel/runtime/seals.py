@@ -31,7 +31,7 @@ from tiercel.limits import (
 from tiercel.parcel.box import Kind as ParcelKind
 from tiercel.sealing.envelope import BondKeys, seal_letter
 from tiercel.sealing.padding import room_left
-from tiercel.sealing.prekeys import Gift, make_prekey
+from tiercel.sealing.prekeys import Gift, gift_of, make_prekey
 from tiercel.sealing.stream import sealed_size
 from tiercel.vault import bonds, bundles, letters, prekeys, roads, sealings, settings
 from tiercel.vault.bonds import Bond, Root
@@ -174,18 +174,36 @@ def _fill(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> Lette
     held, newest = ledger.stock(bond.id, now), ledger.newest_root(bond.id, bond.direction)
     rides = stock.riding(letter.kind, room, held, newest, now)
     root = _root_to_offer(home, bond) if rides.root else None
+    if letter.seals:
+        last, gifts = _carried(home, bond, letter, room - (KEY_BYTES if root else 0))
+        if gifts or letter.kind == letters.LETTER:
+            return _with(record, root, last, gifts)
     last = _new_gift(home, bond, letter, LAST_RESORT) if rides.last_resort else None
     gifts = tuple(_new_gift(home, bond, letter, ONE_TIME) for _ in range(rides.gifts))
     return _with(record, root, last, gifts)
+
+
+def _carried(home: Home, bond: Bond, letter: Letter, room_bytes: int) -> tuple[bytes | None, tuple[bytes, ...]]:
+    """The last-resort key and the gifts that every seal of this letter carried, as far as there is room for them."""
+    before = prekeys.carried(home.vault, bond.id, letter.id)
+    if letter.kind == letters.LETTER:
+        before = before[: max(0, room_bytes) // stock.GIFT_ROOM_BYTES]
+    prekeys.carry_again(
+        home.vault, bond.id, letter.id, [each.pid for each in before], home.clock.now_ms() // DAY_MS
+    )  # fmt: skip
+    kept = [(each.kind, gift_of(each.pid, each.seed, each.token)) for each in before]
+    last = next((gift for kind, gift in kept if kind == LAST_RESORT), None)
+    return last, tuple(gift for kind, gift in kept if kind == ONE_TIME)
 
 
 def _restored(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> RestoredRecord:
     """What tells of a copy: a full stock of keys, and the roots that were made when the copy was accepted."""
     ours, theirs = (bonds.roots_of(home.vault, bond.id, side)[0] for side in (bond.direction, bond.their_direction))
     values = {name: getattr(record, name) for name in record.__struct_fields__ if name != "version"}
-    values["last_resort"] = _new_gift(home, bond, letter, LAST_RESORT)
+    last, gifts = _carried(home, bond, letter, 0) if letter.seals else (None, ())
+    values["last_resort"] = last or _new_gift(home, bond, letter, LAST_RESORT)
     live = home.office.ledger.stock(bond.id, home.clock.now_ms()).live
-    values["gifts"] = tuple(_new_gift(home, bond, letter, ONE_TIME) for _ in range(gifts_wanted(0, live)))
+    values["gifts"] = gifts or tuple(_new_gift(home, bond, letter, ONE_TIME) for _ in range(gifts_wanted(0, live)))
     values["root"] = _as_record(ours)
     day = settings.get_int(home.vault, "copied_day", record.sealed_day)
     return RestoredRecord(**values, copied_day=day, other_root=_as_record(theirs))
@@ -201,7 +219,7 @@ def _with(record: LetterRecord, root: RootRecord | None, last: bytes | None, gif
 
 def _new_gift(home: Home, bond: Bond, letter: Letter, kind: str) -> bytes:
     prekey, gift = make_prekey(home.entropy)
-    # A letter sealed a second time: its receipt will not say which seal was opened, so these are never counted as held.
+    # New in a letter sealed a second time: its receipt will not say which seal was opened, so it is never counted.
     carrier = letter.id if letter.seals == 0 else None
     today = home.clock.now_ms() // DAY_MS
     prekeys.add_ours(
@@ -263,9 +281,9 @@ def _store(home: Home, bond: Bond, letter: Letter, gift: TheirPrekey, record: Le
                 item.bundle_hash, bond.id, letter.seq, kind, length, None, item.file, None, None, 0, 0
             )  # fmt: skip
             bundles.add_out(home.vault, enclosed)
-    carried = record.root.generation if record.root is not None and letter.seals == 0 else None
-    if letter.seals:
-        home.vault.run("UPDATE prekeys_ours SET letter = NULL WHERE bond = ? AND letter = ?", bond.id, letter.id)
+    carried = record.root.generation if record.root is not None else None
+    if letter.seals and letter.carried_root != carried:
+        carried = None  # its receipt will not say which seal was opened
     letters.change_letter(
         home.vault, letter.seq, seals=letter.seals + 1, carried_root=carried, weaker=int(gift.kind == LAST_RESORT)
     )

@@ -55,6 +55,11 @@ def make_prekey(entropy: Entropy) -> tuple[Prekey, bytes]:
     return Prekey(pid, seed, token, crypto.sha256(public)), pid + public + token
 
 
+def gift_of(pid: bytes, seed: bytes, token: bytes) -> bytes:
+    """The gift that hands the public side of a prekey over once more, the same to the byte."""
+    return pid + crypto.kem_public(seed) + token
+
+
 def parse_gift(data: bytes) -> Gift:
     """Cut a gift into its parts. The key in it is not judged yet: see :func:`check_gift`.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from .rows import insert, select_one
+from .rows import insert, select, select_one
 from .store import Vault
 
 ONE_TIME, LAST_RESORT, PAIRING = "one-time", "last-resort", "pairing"
@@ -70,6 +70,24 @@ def spent_letter(vault: Vault, bond: int, pid: bytes) -> tuple[bool, bytes | Non
     """Whether a pid has a tombstone, and the letter it opened (None: it expired unused)."""
     row = vault.one("SELECT letter FROM prekeys_spent WHERE bond = ? AND pid = ?", bond, pid)
     return (row is not None, row[0] if row else None)
+
+
+def carried(vault: Vault, bond: int, letter: bytes) -> list[OurPrekey]:
+    """What every seal of a letter carried so far, oldest first."""
+    return select(vault, OurPrekey, "prekeys_ours", "WHERE bond = ? AND letter = ? ORDER BY rowid", bond, letter)
+
+
+def carry_again(vault: Vault, bond: int, letter: bytes, pids: Sequence[bytes], today: int) -> None:
+    """A letter is sealed again and carries only these of its gifts; they age from now on.
+
+    Its receipt does not say which seal was opened: what is not in all of them is never counted as held.
+    """
+    marks = ", ".join("?" * len(pids))
+    vault.run(
+        f"UPDATE prekeys_ours SET letter = NULL WHERE bond = ? AND letter = ? AND pid NOT IN ({marks})",
+        bond, letter, *pids,
+    )  # fmt: skip
+    vault.run("UPDATE prekeys_ours SET made_day = ? WHERE bond = ? AND letter = ?", today, bond, letter)
 
 
 def ack_gifts(vault: Vault, bond: int, letter: bytes, now_ms: int) -> None:
