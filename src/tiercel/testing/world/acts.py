@@ -27,6 +27,7 @@ from .plan import Value
 
 Details = Mapping[str, Value]
 _BACKUPS_MAX: Final = 3
+_RESUMED_DAYS: Final = 150  # of an older copy the keys may be dead on the other side before it is heard of
 _ALPHABETS: Final = ("kurz und gut ", "Zeile\r\n", "ä ö ü ß € 𝄞 ", "\t\u2028\u00a0 ende\n", "a" * 61 + "\n")
 
 
@@ -212,7 +213,7 @@ def choose_roads(person: Person, details: Details, _rng: Random) -> None:
 
 def back_up(person: Person, _details: Details, _rng: Random) -> None:
     """Copy the vault while the program does nothing."""
-    person.backups = [*person.backups[1 - _BACKUPS_MAX :], person.disk.snapshot()]
+    person.backups = [*person.backups[1 - _BACKUPS_MAX :], (person.world.now_ms, person.disk.snapshot())]
 
 
 def put_back(person: Person, details: Details, rng: Random) -> None:
@@ -221,9 +222,20 @@ def put_back(person: Person, details: Details, rng: Random) -> None:
         return
     if person.gathers():
         person.world.reached("a copy was put back while an enclosure was being gathered")
-    person.put_back(rng.choice(person.backups), marker=False)
+    made_ms, copy = person.backups[-1] if rng.random() < 0.7 else rng.choice(person.backups)
+    person.put_back(copy, marker=False)
     person.world.counts["node: restore"] += 1
     person.world.later(person, round(float(details.get("days", 0)) * DAY_MS), "accept copy", {})
+    if person.world.now_ms - made_ms > _RESUMED_DAYS * DAY_MS:
+        person.world.counts["node: restore of a copy that is too old"] += 1
+        _bond_anew(person)
+
+
+def _bond_anew(person: Person) -> None:
+    """Of so old a copy the program says that the other side has forgotten its keys: both end their bonds."""
+    for name, other in sorted(person.bonds.items()):
+        person.world.later(person, 40 * DAY_MS, "end", {"to": name})
+        person.world.later(person.world.people[other], 40 * DAY_MS, "end", {"to": person.name})
 
 
 def accept_copy(person: Person, _details: Details, _rng: Random) -> None:

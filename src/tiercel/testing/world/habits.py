@@ -125,7 +125,7 @@ def _lock(draw: Draw, name: str, _others: list[str]) -> None:
 def _restore(draw: Draw, name: str, _others: list[str]) -> None:
     for day in draw.times(3):
         draw.act(day, name, "back up")
-    for day in draw.times(draw.between(0.2, 3)):
+    for day in draw.times(draw.between(0.1, 0.8)):
         draw.act(day, name, "put back", days=round(draw.between(0.01, 30), 2))
 
 

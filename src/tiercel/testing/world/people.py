@@ -79,6 +79,7 @@ class Person:
         disk: With the vault.
         home: As opened last.
         line: How often another copy took the place of the vault.
+        rotten: Bytes that the disk read wrong for a while: file, offset, what is truly there.
         unnoticed: Whether a copy of the whole machine was ever used beside it.
         bonds: The name of each correspondent by the name of the bond here; they are the same.
         typed: What was typed for whom, with the digests of what was enclosed, by its text.
@@ -86,7 +87,7 @@ class Person:
         states: The state of each letter, by id, as it was seen last.
         newest: The greatest number of a letter that came, by bond.
         changes: What the vault said anew since the last step.
-        backups: Copies of the disk, oldest first.
+        backups: Copies of the disk, oldest first, each with the true time of its making.
         other_copy: Of a vault that is used on two machines, the one not in use now.
     """
 
@@ -101,10 +102,11 @@ class Person:
         self.desk.mkdir()
         self.line = 0
         self.unnoticed = False
+        self.rotten: list[tuple[str, int, int]] = []
         self.bonds: dict[str, str] = {}
         self.typed: dict[str, tuple[str, tuple[bytes, ...]]] = {}
         self.unread: list[str] = []
-        self.backups: list[Snapshot] = []
+        self.backups: list[tuple[int, Snapshot]] = []
         self.other_copy: Snapshot | None = None
         self.locks_in = 0  # acts on a road until the vault is locked under the program; 0 never
         self.changes: list[Change] = []

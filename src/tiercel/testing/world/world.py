@@ -43,6 +43,8 @@ __all__ = ["SOMETIMES", "World"]
 START_MS: Final = 1_767_225_600_000
 """Every world begins on the first day of 2026."""
 _PAIRING_ROUNDS: Final = 6
+_LATER: Final = 1_000_000_000
+"""The numbers of acts that follow from others begin here; no plan has so many."""
 
 
 class World:
@@ -88,7 +90,7 @@ class World:
         }
         self.people = {each.name: Person(self, each, folder) for each in plan.people}
         self._heap: list[tuple[int, int, Act]] = []
-        self._later = 1_000_000_000  # the numbers of acts that no plan has
+        self._later = _LATER
         self._numbers: Counter[tuple[str, str]] = Counter()
         self._trace = hashlib.sha256()
         self._callbacks: list[Callable[[World, Person], None]] = []
@@ -158,6 +160,9 @@ class World:
         while self._heap and self._heap[0][0] <= end:
             self._next()
         self.now_ms = max(self.now_ms, end)
+        for _at, _n, act in sorted(self._heap, key=lambda each: each[:2]):
+            if act.what == "end" and act.n >= _LATER:  # who decided to end a bond does it before all comes right
+                step(self, self.people[act.who], act)
 
     def _next(self) -> None:
         at, _n, act = heapq.heappop(self._heap)
@@ -170,7 +175,7 @@ class World:
     def later(self, person: Person, after_ms: int, what: str, details: dict[str, Value]) -> None:
         """A person will do something more; twice the same at a time is done once."""
         for _at, _n, act in self._heap:
-            if act.n >= 1_000_000_000 and (act.who, act.what, act.details) == (person.name, what, details):
+            if act.n >= _LATER and (act.who, act.what, act.details) == (person.name, what, details):
                 return
         self._later += 1
         at = self.now_ms + after_ms
