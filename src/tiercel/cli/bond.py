@@ -122,7 +122,9 @@ def end(session: Session, name: str, yes: bool) -> None:
             if not output.agreed("End it? [y/N] "):
                 raise UsageError("Nothing was changed.")
         view = runtime_bonds.end(home, name)
-    lines = [f"The bond with {told} is ended. Its letters stay in your vault.", *([held_letters(held)] if held else [])]
+    lines = [f"The bond with {told} is ended. Its letters stay in your vault."]
+    if held:
+        lines += [held_letters(held), f"What you can do with that: tiercel outbox {told}"]
     output.show(session.json, shapes.ended(view, held), lines)
 
 
