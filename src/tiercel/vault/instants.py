@@ -10,7 +10,7 @@ _INSTANTS = {
     "bonds": ("service_at",),
     "roots": ("since_at",),
     "prekeys_ours": ("superseded_at",),
-    "letters": ("read_at", "receipt_at", "recall_at"),
+    "letters": ("read_at", "receipt_at", "recall_at", "accepted_at"),
     "handed": ("at",),
     "sendings": ("due_at",),
     "bundles_in": ("first_at",),
