@@ -1,4 +1,4 @@
-"""How letters and their ways look to a person: lists, a letter like a page, the way as a picture."""
+"""How letters look to a person: lists, and a letter like a page."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ from tiercel.cli import output, shapes
 if TYPE_CHECKING:
     from tiercel.runtime.views import (
         EnclosureView,
-        EventView,
         LetterView,
-        NextView,
         OpenLetterView,
-        OutboxItem,
         WayView,
     )
 
@@ -161,65 +158,7 @@ def body(text: str) -> str:
     return "\n".join(part for line in shown.split("\n") for part in output.wrapped(line, space))
 
 
-def way(view: WayView) -> Iterator[str]:
-    """The way of a letter from top to bottom, and what comes next."""
-    side = "to" if view.direction == "out" else "from"
-    who = f" {side} {output.plain(view.bond)}" if view.bond else ""
-    yield "  ".join((output.strong(f"{view.id[:8]}{who}: {output.state(view.state)}"), *wishes(view)))
-    if view.missing_before:
-        yield f"({gap(view.missing_before)})"
-    yield ""
-    for number, event in enumerate(view.events):
-        if number:
-            yield "  │"
-        yield "  ● " + "  ".join(step(event))
-    yield "  ┆"
-    done = view.next.removeprefix("nothing: ")
-    yield from broken(f"  ○ {'next' if done == view.next else 'done'}: {output.plain(done)}")
-    for one in view.steps:
-        yield from broken(f"  ○ {'  '.join(next_step(one))}")
-    yield ""
-    yield "Times are UTC."
-
-
 def broken(line: str, below: int = 4) -> list[str]:
     """A line, broken on a terminal; the lines after its first begin with so many spaces."""
     space = columns()
     return [line] if space is None else output.wrapped(line, space, " " * below)
-
-
-def next_step(view: NextView) -> Iterator[str]:
-    """What is tried next: when, unless with the next sync; on which road; what."""
-    if view.at is not None:
-        yield minute(view.at)
-    if view.road:
-        yield f"over {output.plain(view.road)}"
-    yield output.plain(view.what)
-    if view.until is not None:
-        yield f"(held there until {date(view.until)})"
-
-
-def step(event: EventView) -> Iterator[str]:
-    """One step: when, what, over which road, until when it is held there."""
-    yield minute(event.at)
-    yield output.state(event.what)
-    if event.road:
-        yield f"over {output.plain(event.road)}"
-    if event.until is not None:
-        yield f"held until {date(event.until)}"
-
-
-def outbox(items: Sequence[OutboxItem]) -> Iterator[str]:
-    """What waits: each letter, why it waits, what a person can do, what is tried next."""
-    for item in items:
-        about = f"  {output.plain(item.subject)}" if item.subject else ""
-        urgent = "  urgent" if item.urgent else ""
-        yield output.strong(f"{item.id[:8]} to {output.plain(item.bond)}: {output.state(item.state)}") + about + urgent
-        yield from broken(f"    {output.plain(item.why)}")
-        if item.remedy:
-            yield from broken(f"    {output.plain(item.remedy)}")
-        for one in item.steps:
-            yield from broken(f"    ○ {'  '.join(next_step(one))}", below=6)
-    if any(one.at is not None for item in items for one in item.steps):
-        yield ""
-        yield "Times are UTC."

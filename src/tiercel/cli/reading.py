@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tiercel.cli import output, pages, shapes
+from tiercel.cli import output, pages, shapes, ways
 from tiercel.cli.frame import command, group, member
 from tiercel.cli.kinds import KNOWN_NAME, NUMBER, TEXT
 from tiercel.cli.progress import Progress
@@ -121,7 +121,7 @@ def track(session: Session, id: str) -> None:  # noqa: A002
 
     with session.home() as home:
         view = runtime_reading.track(home, id)
-    output.show(session.json, shapes.way(view), pages.way(view))
+    output.show(session.json, shapes.way(view), ways.way(view))
 
 
 @command("outbox", examples=[("tiercel outbox", "all that waits"), ("tiercel outbox Bo", "what waits for Bo")])
@@ -133,5 +133,5 @@ def outbox(session: Session, bond: str | None) -> None:
 
     with session.home() as home:
         items = runtime_outbox.outbox(home, bond)
-    lines = pages.outbox(items) if items else ["Nothing waits: no letter of yours is under way."]
+    lines = ways.outbox(items) if items else ["Nothing waits: no letter of yours is under way."]
     output.show(session.json, [shapes.waiting(item) for item in items], lines)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from itertools import islice, permutations
 
-from tiercel.vault import letters
+from tiercel.vault import letters, numbers
 from tiercel.vault.letters import Letter
 
 from .home import Home
@@ -26,9 +26,9 @@ def missing_before(home: Home, letter: Letter) -> int:
         return 0
     if _joined(home, letter):
         return 0
-    below = letters.numbered_below(home.vault, letter)
+    below = numbers.numbered_below(home.vault, letter)
     number = below.number or 0 if below is not None else 0
-    between = letters.numbers_between(home.vault, letter.bond, number, letter.number)
+    between = numbers.numbers_between(home.vault, letter.bond, number, letter.number)
     if not between and _taken_back(home, letter, below):
         return 0
     return max(1, letter.number - number - 1 - between)  # a chain that does not join lacks one letter at least
@@ -53,7 +53,7 @@ def _taken_back(home: Home, letter: Letter, below: Letter | None) -> bool:
 
     first = 1 + (below.number or 0 if below is not None else 0)
     gap = range(first, letter.number or 0)
-    ids = letters.taken_back_unseen(home.vault, letter.bond)
+    ids = numbers.taken_back_unseen(home.vault, letter.bond)
     if len(gap) > len(ids):
         return False
     for order in islice(permutations(ids, len(gap)), ORDERS_TRIED_MAX):
