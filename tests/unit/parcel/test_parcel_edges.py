@@ -26,6 +26,7 @@ from tiercel.parcel.note import (
 )
 from tiercel.parcel.profiles import QR
 from tiercel.parcel.symbols import decode_group, layout_of
+from tiercel.parcel.tags import make_head
 from tiercel.wire import encode_record
 
 HEADER = 45
@@ -190,3 +191,9 @@ def test_a_settled_tally_keeps_nothing_in_memory() -> None:
 
 def test_kinds_are_those_of_the_specification() -> None:
     assert {kind.name: kind.value for kind in Kind} == {"LETTER": 1, "ENCLOSURE": 2, "NOTE": 3, "PAIRING": 4}
+
+
+@pytest.mark.parametrize("size", [0, 15, 17])
+def test_the_random_part_of_a_head_has_its_one_size(size: int) -> None:
+    with pytest.raises(ValueError, match="16 bytes"):
+        make_head(KEYS, bytes(size))
