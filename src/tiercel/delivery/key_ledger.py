@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from tiercel.delivery.rows import Root, Stock
+from tiercel.delivery.rows import OutLetter, Root, Stock
 
 
 class Keys(Protocol):
@@ -57,6 +57,10 @@ class Keys(Protocol):
 
     def bringing_keys(self, bond: int) -> bool:
         """Whether something that only brings keys is under way to the other side."""
+        ...
+
+    def told_of_copy(self, bond: int) -> OutLetter | None:
+        """The letter under way that tells of a copy put back here."""
         ...
 
     def begin(self, bond: int, kind: int, letter_id: bytes, receipt_secret: bytes, now_ms: int) -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from tiercel.delivery import doubts
 from tiercel.delivery.events import Ticked
-from tiercel.delivery.rows import END, LETTER, OPENING, SERVICE, BondAt, Root, Stock
+from tiercel.delivery.rows import END, LETTER, OPENING, RESTORED, SERVICE, BondAt, Root, Stock
 from tiercel.delivery.schedule import gifts_wanted, passed, service_due
+from tiercel.delivery.states import State
 from tiercel.delivery.step import Step
 from tiercel.limits import (
     DAY_MS,
@@ -19,9 +20,11 @@ from tiercel.limits import (
     ID_BYTES,
     KEY_BYTES,
     LAST_RESORT_RENEW_DAYS,
+    RESTORED_AGAIN_DAYS,
     ROOT_RENEW_DAYS,
 )
 
+_AGAIN_MS = RESTORED_AGAIN_DAYS * DAY_MS
 GIFT_ROOM_BYTES = GIFT_BYTES + 3
 """A gift in the record, with its MessagePack head."""
 
@@ -38,11 +41,25 @@ class Riding:
 def top_up(step: Step, _event: Ticked) -> None:
     """Put a service letter on its way where the other side's stock is low or a key is due, at most one a week."""
     for bond in step.ledger.bonds():
+        _tell_again(step, bond)
         waits = bond.state != "bonded" or doubts.seals_nothing(bond) or step.ledger.bringing_keys(bond.id)
         if not waits and _due(step, bond):
             letter_id, secret = step.entropy.token(ID_BYTES), step.entropy.token(ID_BYTES)
             step.ledger.change_bond(bond.id, service_at=step.now_ms)
             step.ledger.begin(bond.id, SERVICE, letter_id, secret, step.now_ms)
+
+
+def _tell_again(step: Step, bond: BondAt) -> None:
+    """What tells of a copy that was put back, and had no answer for long, is told anew.
+
+    The other side may have heard of two copies in the wrong order; what comes on a later day decides.
+    """
+    told = step.ledger.told_of_copy(bond.id)
+    if told is None or doubts.seals_nothing(bond) or not passed(told.written_at or 0, step.now_ms, _AGAIN_MS):
+        return
+    step.ledger.change_letter(told.seq, state=State.EXPIRED.value)
+    step.ledger.drop_bundles(told.seq)
+    step.ledger.begin(bond.id, RESTORED, step.entropy.token(ID_BYTES), step.entropy.token(ID_BYTES), step.now_ms)
 
 
 def _due(step: Step, bond: BondAt) -> bool:

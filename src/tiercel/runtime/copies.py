@@ -44,12 +44,14 @@ def accept(home: Home) -> None:
     now = home.clock.now_ms()
     with home.vault.transaction():
         settings.put(home.vault, "copied_day", _copied_at(home) // DAY_MS)
+        settings.put(home.vault, "copied_at", -1)  # of the next copy another instant is true
         settings.put(home.vault, "put_back_at", now)
         settings.put(home.vault, "put_back_seq", _newest_letter(home))  # of these it gives no word: delivery.recalls
         for bond in bonds.all_bonds(home.vault):
             bonds.change_bond(home.vault, bond.id, incarnation=home.entropy.token(ID_BYTES))
             prekeys.drop_one_time_theirs(home.vault, bond.id)
             prekeys.nothing_held(home.vault, bond.id)
+            prekeys.ours_were_copied(home.vault, bond.id)
             if bond.state == "bonded":
                 _tell(home, bond)
             elif bond.state == "compare":
@@ -75,19 +77,20 @@ def foreign(home: Home, bond: Bond) -> None:
         bonds.warn(home.vault, bond.id, ANOTHER_WRITES, home.clock.now_ms())
 
 
-def may_be_used(home: Home, bond: Bond, ours: OurPrekey) -> bool:
+def may_be_used(bond: Bond, ours: OurPrekey) -> bool:
     """Whether gifts in a letter to this prekey of ours may have been used by the lost time, which may have opened it.
 
-    True of prekeys from before the copy was put back. The other side forgets that it gave such gifts when it is told of
-    the copy; one that is not told would take them for held, so theirs are kept.
+    True of prekeys that were in a copy that was put back. The other side forgets that it gave such gifts when it is
+    told of the copy; one that is not told would take them for held, so theirs are kept.
     """
-    return ours.letter is None and bond.their_reads >= LETTER_VERSION and put_back_lately(home)
+    return bool(ours.copied) and bond.their_reads >= LETTER_VERSION
 
 
 def _copied_at(home: Home) -> int:
     """The last sign of life in the copy; UTC milliseconds."""
-    newest = home.vault.one("SELECT max(at) FROM events")
-    return settings.get_int(home.vault, "copied_at", newest[0] if newest and newest[0] else home.clock.now_ms())
+    noticed = settings.get_int(home.vault, "copied_at", -1)
+    newest = home.vault.one("SELECT max(at) FROM events") if noticed < 0 else (noticed,)
+    return int(newest[0]) if newest and newest[0] is not None else home.clock.now_ms()
 
 
 def _newest_letter(home: Home) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tiercel.delivery.rows import Root, Stock
+from tiercel.delivery.rows import OutLetter, Root, Stock
 from tiercel.delivery.states import State
 from tiercel.limits import DAY_MS, PREKEY_USABLE_DAYS
 from tiercel.vault import bonds, letters, prekeys, sealings
@@ -69,6 +69,11 @@ class KeyLedger:
     def bringing_keys(self, bond: int) -> bool:
         """Under way."""
         return sealings.bringing_keys(self.vault, bond)
+
+    def told_of_copy(self, bond: int) -> OutLetter | None:
+        """Under way."""
+        where = "WHERE bond = ? AND direction = 'out' AND kind <> 0 AND state IN ('accepted', 'sealed', 'handed over')"
+        return select_one(self.vault, OutLetter, "letters", f"{where} AND kind = 4 ORDER BY seq DESC", bond)
 
     def begin(self, bond: int, kind: int, letter_id: bytes, receipt_secret: bytes, now_ms: int) -> None:
         """Accepted."""

@@ -30,7 +30,7 @@ from tiercel.limits import DAY_MS, PID_BYTES, ROOTS_OFFERED_MAX
 from tiercel.sealing.envelope import BondKeys, Sealed, open_letter, split_bundle
 from tiercel.sealing.prekeys import Prekey, accept_gifts, surplus
 from tiercel.sealing.verdict import verdict_for
-from tiercel.vault import bonds, bundles, letters, prekeys, settings
+from tiercel.vault import bonds, bundles, prekeys, settings
 from tiercel.vault.bonds import Bond, Root
 from tiercel.vault.prekeys import LAST_RESORT, ONE_TIME, PAIRING, OurPrekey, TheirPrekey
 
@@ -160,11 +160,13 @@ def _set_aside(home: Home, bond: Bond, bundle_hash: bytes, verdict: Exception, b
 def _take_extras(home: Home, bond: Bond, ours: OurPrekey, sealed: Sealed, record: LetterRecord) -> None:
     """Gifts, last-resort key, root and reader list: what only a sealed letter may bring, from a vault that still is."""
     bonds.change_bond(home.vault, bond.id, their_reads=max(bond.their_reads, record.reads))
-    if not doubts.seen(home, bond, sealed.incarnation, record):
+    standing = doubts.seen(home, bond, sealed.incarnation, record)
+    if standing is doubts.Standing.LEFT:
         return
-    if isinstance(record, RestoredRecord) and letters.letter_by_id(home.vault, bond.id, record.letter_id) is None:
+    anew = doubts.tells_anew(home, bond, sealed.incarnation, record, standing)
+    if isinstance(record, RestoredRecord) and anew:
         doubts.announced(home, bond, sealed.incarnation, record)
-    if record.gifts and not copies.may_be_used(home, bond, ours):
+    if record.gifts and not copies.may_be_used(bond, ours):
         _take_gifts(home, bond, sealed, record)
     if record.last_resort is not None:
         _take_last_resort(home, bond, sealed, record)

@@ -163,6 +163,20 @@ def take_generation(vault: Vault, bond: int, direction: int, generation: int, no
     )  # fmt: skip
 
 
+def begin_anew(vault: Vault, root: Root) -> None:
+    """A root takes its standing beside none but superseded ones, whatever the numbers: known before, or new."""
+    add_root(vault, root)
+    where = "bond = ? AND direction = ? AND generation"
+    vault.run(
+        f"UPDATE roots SET standing = 'superseded', since_at = ? WHERE {where} <> ? AND standing <> 'superseded'",
+        root.since_at, root.bond, root.direction, root.generation,
+    )  # fmt: skip
+    vault.run(
+        f"UPDATE roots SET standing = ?, since_at = ? WHERE {where} = ?",
+        root.standing, root.since_at, root.bond, root.direction, root.generation,
+    )  # fmt: skip
+
+
 def advance_root(vault: Vault, root: Root, epoch: int, secret: bytes) -> None:
     """Replace a root by its successor; the epochs between are gone."""
     vault.run(

@@ -41,6 +41,15 @@ def add(vault: Vault, bond: int, incarnation: bytes, sealed_at: int, standing: s
     )  # fmt: skip
 
 
+def revive(vault: Vault, row: Incarnation, sealed_at: int) -> None:
+    """One that was left writes after all, and the others do not."""
+    vault.run("UPDATE incarnations SET standing = 'left' WHERE bond = ?", row.bond)
+    update(
+        vault, "incarnations", "bond = ? AND incarnation = ?", (row.bond, row.incarnation),
+        standing=CURRENT, first_at=sealed_at, last_at=sealed_at,
+    )  # fmt: skip
+
+
 def heard(vault: Vault, row: Incarnation, sealed_at: int) -> None:
     """Another letter of one that is known."""
     first, last = min(row.first_at, sealed_at), max(row.last_at, sealed_at)

@@ -25,6 +25,7 @@ class OurPrekey:
     letter: bytes | None
     acked_at: int | None
     superseded_at: int | None
+    copied: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,22 +104,24 @@ def ack_gifts(vault: Vault, bond: int, letter: bytes, now_ms: int) -> None:
         " AND rowid < (SELECT max(rowid) FROM prekeys_ours WHERE bond = ?2 AND letter = ?3 AND kind = 'last-resort')",
         now_ms, bond, letter,
     )  # fmt: skip
-    _drop_older_than_restored(vault, bond, letter)
+    _drop_copied(vault, bond, letter)
 
 
-def _drop_older_than_restored(vault: Vault, bond: int, letter: bytes) -> None:
-    """What told of a copy has its receipt: the other side seals to no older one-time gift any more. A no-op for others.
+def ours_were_copied(vault: Vault, bond: int) -> None:
+    """A copy was put back: the lost time may have used, and deleted, the secrets that are in it."""
+    vault.run("UPDATE prekeys_ours SET copied = 1 WHERE bond = ?", bond)
 
-    The secrets may be ones that the lost time had deleted. If that letter was sealed more than once its gifts carry no
-    name, and the older ones end by their time. Source: spec/letter.md 5.
+
+def _drop_copied(vault: Vault, bond: int, letter: bytes) -> None:
+    """What told of the copy has its receipt: the other side seals to none of its one-time secrets any more.
+
+    Source: spec/letter.md 5.
     """
-    tells = "SELECT 1 FROM letters WHERE bond = ? AND id = ? AND direction = 'out' AND kind = 4"
-    if vault.one(tells, bond, letter) is None:
-        return
-    dead = (
-        "bond = ?1 AND kind = 'one-time'"
-        " AND rowid < (SELECT min(rowid) FROM prekeys_ours WHERE bond = ?1 AND letter = ?2)"
+    told = (
+        "EXISTS (SELECT 1 FROM letters WHERE bond = ?1 AND id = ?2 AND direction = 'out' AND letters.kind = 4"
+        " AND written_at >= (SELECT value FROM meta WHERE key = 'put_back_at'))"
     )
+    dead = f"bond = ?1 AND copied = 1 AND kind = 'one-time' AND {told}"
     gone = f"SELECT bond, pid, NULL FROM prekeys_ours WHERE {dead}"
     vault.run(f"INSERT OR IGNORE INTO prekeys_spent (bond, pid, letter) {gone}", bond, letter)
     vault.run(f"DELETE FROM prekeys_ours WHERE {dead}", bond, letter)

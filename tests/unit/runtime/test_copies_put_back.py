@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from people import Person, bonded, exchange
 from post_office import parcels
 from tiercel.errors import StateForbids
-from tiercel.limits import GIFTS_LOW, RESTORED_GENERATIONS
+from tiercel.limits import GIFTS_LOW, RESTORED_AGAIN_DAYS, RESTORED_GENERATIONS
 from tiercel.runtime import bonds, copies, doctor, reading, seals, trust, writing
+from tiercel.runtime.home import Home
 from tiercel.vault import bonds as bond_rows
 from tiercel.vault import letters as letter_rows
 from tiercel.vault import prekeys
@@ -252,6 +254,96 @@ def test_both_sides_put_back(tmp_path: Path) -> None:
     exchange(ada, bo)
     assert (ada.state(letters[0]), bo.state(letters[1])) == ("arrived", "arrived")
     assert warnings(ada) == warnings(bo) == ()
+
+
+def test_one_copy_put_back_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both times it made roots above those it knew: the second ones had the lower numbers, and were not taken."""
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    copy = copied(ada, tmp_path / "copy")
+    real, jumps = seals.next_generation, iter((60_000, 60_000, 5, 5))
+
+    def falling(home: Home, roots: Sequence[bond_rows.Root], skipped: int = 0) -> int | None:
+        return roots[0].generation + skipped + next(jumps) if skipped else real(home, roots, skipped)
+
+    monkeypatch.setattr(seals, "next_generation", falling)
+    for _ in range(2):
+        put_back(ada, copy)
+        ada.clock.advance(days=3)
+        exchange(ada, bo)
+        bonds.confirm(bo.home, "ada")
+    letters = ada.write("and on"), bo.write("and on")
+    exchange(ada, bo)
+    assert (ada.state(letters[0]), bo.state(letters[1])) == ("arrived", "arrived")
+
+
+def test_what_tells_of_two_copies_in_the_wrong_order_is_told_anew(tmp_path: Path) -> None:
+    """The letter of the first copy came over a slow road after that of the second: bo spoke to nobody."""
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    copy = copied(ada, tmp_path / "copy")
+    put_back(ada, copy)
+    ada.sync()
+    slow = {path.name: path.read_bytes() for path in parcels(tmp_path / "post")}
+    for path in parcels(tmp_path / "post"):
+        path.unlink()
+    put_back(ada, copy)
+    ada.sync()
+    bo.sync()
+    for name, data in slow.items():
+        (tmp_path / "post" / name).write_bytes(data)
+    exchange(bo, ada)
+    deaf = ada.write("do you hear me?")
+    exchange(ada, bo)
+    bonds.confirm(bo.home, "ada")
+    assert ada.state(deaf) == "handed over"
+    ada.clock.advance(days=RESTORED_AGAIN_DAYS + 1)
+    exchange(ada, bo)
+    bonds.confirm(bo.home, "ada")
+    letter = bo.write("now I do")
+    exchange(bo, ada)
+    assert (ada.state(deaf), bo.state(letter)) == ("arrived", "arrived")
+
+
+def in_use(person: Person) -> list[int]:
+    """The generation of what Bo sends under."""
+    return [root.generation for root in bond_rows.roots_of(person.home.vault, 1, 1) if root.standing == "current"]
+
+
+def test_what_is_told_once_more_raises_no_new_doubt(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    put_back(ada, copied(ada, tmp_path / "copy"))
+    ada.sync()
+    bo.sync()  # the receipt is lost
+    bonds.confirm(bo.home, "ada")
+    for path in parcels(tmp_path / "post"):
+        path.unlink()
+    with bo.home.vault.transaction():
+        bo.home.vault.run("DELETE FROM notes_due")
+    ada.clock.advance(days=RESTORED_AGAIN_DAYS + 1)
+    used = in_use(bo)
+    ada.sync()
+    bo.sync()
+    assert warnings(bo) == () and in_use(bo) == used
+    exchange(ada, bo)
+    letter = bo.write("as before")
+    exchange(bo, ada)
+    assert bo.state(letter) == "arrived"
+
+
+def test_gifts_made_since_the_copy_was_accepted_live_on(tmp_path: Path) -> None:
+    """An urgent letter is sealed before what tells of the copy, and the receipt of that one killed its gifts."""
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    put_back(ada, copied(ada, tmp_path / "copy"))
+    ada.write("x" * 33_000, urgent=True)
+    ada.sync()
+    mine = "SELECT pid FROM prekeys_ours WHERE kind = 'one-time'"
+    since = ada.home.vault.all(f"{mine} AND copied = 0 ORDER BY pid")
+    assert len(since) > 32
+    exchange(bo, ada)
+    assert ada.home.vault.all(f"{mine} ORDER BY pid") == since
 
 
 def test_a_root_from_the_other_side_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,8 @@ ALTER TABLE bonds ADD COLUMN doubted_at INTEGER;  -- when they said that a copy 
 ALTER TABLE letters ADD COLUMN incarnation BLOB;  -- in: of the vault that wrote it; numbers count within one
 ALTER TABLE letters ADD COLUMN accepted_at INTEGER;  -- out: when it was sent; later roads count their days from here
 
+ALTER TABLE prekeys_ours ADD COLUMN copied INTEGER NOT NULL DEFAULT 0;  -- it was in a copy that was put back: see vault.prekeys
+
 CREATE INDEX letters_deadline ON letters (deadline_day)
     WHERE direction = 'out' AND deadline_day IS NOT NULL AND state IN ('accepted', 'sealed', 'handed over');
 CREATE INDEX letters_number ON letters (bond, direction, number);
