@@ -66,18 +66,19 @@ def rot(person: Person, details: Details, rng: Random) -> None:
     if path is None or not path.is_file():
         return
     data = bytearray(path.read_bytes())
-    at, bit = rng.randrange(len(data)), 1 << rng.randrange(8)
-    data[at] ^= bit
+    at = rng.randrange(len(data))
+    person.rotten.append((path.name, at, data[at]))
+    data[at] ^= 1 << rng.randrange(8)
     path.write_bytes(data)
     person.world.counts["foe: rotten enclosure"] += 1
-    back: dict[str, Value] = {"file": path.name, "at": at, "bit": bit}
-    person.world.later(person, round(float(details["days"]) * DAY_MS), "rot back", back)
+    person.world.later(person, round(float(details["days"]) * DAY_MS), "rot back", {})
 
 
-def rot_back(person: Person, details: Details, _rng: Random) -> None:
-    """It reads it right again."""
-    path = person.home.vault.enclosures / str(details["file"])
-    if path.is_file():
-        data = bytearray(path.read_bytes())
-        data[int(details["at"])] ^= int(details["bit"])
-        path.write_bytes(data)
+def rot_back(person: Person, _details: Details, _rng: Random) -> None:
+    """It reads everything right again, also what a copy of the disk had in it."""
+    for name, at, octet in person.rotten:
+        path = person.home.vault.enclosures / name
+        if path.is_file():
+            data = bytearray(path.read_bytes())
+            data[at] = octet
+            path.write_bytes(data)

@@ -61,7 +61,7 @@ def is_open(person: Person) -> bool:
 
 
 def _put_right(world: World, person: Person) -> None:
-    for what in ("clock right", "one copy", "accept copy"):
+    for what in ("clock right", "rot back", "one copy", "accept copy"):
         _do(world, person, what, -1)
     for name in person.bonds:
         _do(world, person, "confirm", -1, name)

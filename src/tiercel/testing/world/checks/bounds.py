@@ -18,7 +18,8 @@ from .base import Check, PersonSeen, WorldSeen
 from .rows import Row
 
 _LOOK_EVERY: Final = 16
-_SUPERSEDED_MAX: Final = 2 * GENERATION_KEPT_DAYS // EPOCH_DAYS + 8
+_ROOTS_MAX: Final = 64 + 2 * GENERATION_KEPT_DAYS // EPOCH_DAYS
+"""One in about 30 days lives for 247, and each copy that is put back makes one more."""
 _STEPS_MAX: Final = 200
 """Steps of one letter's way: seals, roads, wants. Years of asking back one letter daily stay below it."""
 
@@ -36,7 +37,7 @@ _CEILINGS: Final[tuple[tuple[str, str, int], ...]] = (
         ROOTS_OFFERED_MAX,
     ),
     ("roots in use", "SELECT count(*) FROM roots WHERE standing = 'current' GROUP BY bond, direction", 1),
-    ("roots kept", "SELECT count(*) FROM roots GROUP BY bond, direction", _SUPERSEDED_MAX),
+    ("roots kept", "SELECT count(*) FROM roots GROUP BY bond, direction", _ROOTS_MAX),
     ("steps of one letter", "SELECT count(*) FROM events GROUP BY letter", _STEPS_MAX),
     ("passes of one bundle", "SELECT count(*) FROM sendings GROUP BY bundle", 64),
 )

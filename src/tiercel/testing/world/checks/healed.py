@@ -19,11 +19,44 @@ _VISIT_DAYS = 7
 
 def both_sides(world: WorldSeen) -> Iterator[tuple[Written, Row, Row | None]]:
     """Every accepted letter that its writer's vault still has, with the other side's row, in bonds that stand."""
+    standing = {pair for one, other in world.pairs for pair in ((one, other), (other, one)) if stands(world, *pair)}
     for written in world.history.written.values():
-        writer, reader = world.people[written.writer], world.people[written.reader]
-        ours = letter(writer, from_base32(written.id))
-        if ours is not None and bond_between(writer, reader).state == "bonded":
-            yield written, ours, letter(reader, from_base32(written.id))
+        if (written.writer, written.reader) in standing:
+            ours = letter(world.people[written.writer], from_base32(written.id))
+            if ours is not None:
+                yield written, ours, letter(world.people[written.reader], from_base32(written.id))
+
+
+def stands(world: WorldSeen, one: str, other: str) -> bool:
+    """Whether letters can still go both ways: bonded on both sides, and not cut off by old copies."""
+    first, second = world.people[one], world.people[other]
+    bonded = {bond_between(first, second).state, bond_between(second, first).state} == {"bonded"}
+    return bonded and not cut_off(world, first, second)
+
+
+def cut_off(world: WorldSeen, first: PersonSeen, second: PersonSeen) -> bool:
+    """Whether copies that were put back know no key of each other any more: then only people can make a new bond.
+
+    So it is after a copy older than the keys in it, or when both sides went back to times that do not know each other
+    (security.md 3.6). Without a copy that was put back it is never so, and the checkers would say it.
+    """
+    if not first.line + second.line:
+        return False
+    apart = not (_shares_key(first, second) and _shares_key(second, first))
+    if apart:
+        world.sometimes.add(CUT_OFF)
+    return apart
+
+
+CUT_OFF = "copies that were put back shared no key any more"
+
+
+def _shares_key(giver: PersonSeen, holder: PersonSeen) -> bool:
+    """Whether the holder has a gift or a last-resort key of which the giver still has the secret."""
+    ours = bond_between(giver, holder).id, bond_between(holder, giver).id
+    given = {row[0] for row in giver.home.vault.all("SELECT pid FROM prekeys_ours WHERE bond = ?", ours[0])}
+    held = {row[0] for row in holder.home.vault.all("SELECT pid FROM prekeys_theirs WHERE bond = ?", ours[1])}
+    return not given.isdisjoint(held)
 
 
 def bond_between(person: PersonSeen, other: PersonSeen) -> bonds.Bond:
@@ -72,14 +105,12 @@ class StockRecovers(Check):
     id = "L3"
 
     def at_end(self, world: WorldSeen) -> None:
-        for first, second in world.pairs:
+        for first, second in (pair for pair in world.pairs if stands(world, *pair)):
             for giver, holder in ((first, second), (second, first)):
                 self._stock(world.people[giver], world.people[holder])
 
     def _stock(self, giver: PersonSeen, holder: PersonSeen) -> None:
         bond = bond_between(holder, giver)
-        if bond.state != "bonded" or bond_between(giver, holder).state != "bonded":
-            return
         usable_from = holder.home.clock.now_ms() // DAY_MS - PREKEY_USABLE_DAYS
         row = holder.home.vault.one(
             "SELECT count(*) FROM prekeys_theirs WHERE bond = ? AND kind = 'one-time' AND made_day >= ?",
@@ -111,14 +142,9 @@ class RestoredPairWrites(Check):
     id = "L5"
 
     def at_end(self, world: WorldSeen) -> None:
-        for first, second in world.pairs:
-            for writer, reader in ((first, second), (second, first)):
-                bond = bond_between(world.people[writer], world.people[reader])
-                if (
-                    bond.state == "bonded"
-                    and bond_between(world.people[reader], world.people[writer]).state == "bonded"
-                ):
-                    self._wrote(world, writer, reader)
+        for first, second in (pair for pair in world.pairs if stands(world, *pair)):
+            self._wrote(world, first, second)
+            self._wrote(world, second, first)
 
     def _wrote(self, world: WorldSeen, writer: str, reader: str) -> None:
         late = [each for each in world.history.between(writer, reader) if each.after_faults]

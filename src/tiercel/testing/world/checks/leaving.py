@@ -6,7 +6,7 @@ import re
 
 from tiercel.limits import DAY_MS
 from tiercel.parcel.box import NoteBox, open_parcel
-from tiercel.parcel.note import Note, decode_note
+from tiercel.parcel.note import Note, ReceiptKind, decode_note
 from tiercel.parcel.symbols import layout_of
 from tiercel.runtime.keyring import sending
 from tiercel.sealing.padding import is_class
@@ -47,7 +47,11 @@ class StoredFirst(Check):
         vault = person.home.vault
         for receipt in opened(person, bond_id, profile, parcel).receipts:
             letter = letters.letter_by_id(vault, bond_id, receipt.letter_id)
-            there = letter is not None and letter.direction == "in" and letter.arrived_at is not None
+            there = letter is not None and letter.direction == "in"
+            if (
+                receipt.kind == ReceiptKind.ARRIVED
+            ):  # the text can be read, and that be told, before all enclosures came
+                there = there and letter is not None and letter.arrived_at is not None
             self.need(there, f"{person.name} acknowledged {receipt.letter_id.hex()}, which is not whole in the vault")
 
 

@@ -13,6 +13,7 @@ from tiercel.vault import letters as vault_letters
 from tiercel.wire import from_base32
 
 from .base import Check, PersonSeen, WorldSeen
+from .healed import cut_off
 from .rows import Row, letter
 
 _UNDER_WAY = {state.value for state in UNDER_WAY}
@@ -178,8 +179,8 @@ class OneVerdict(Check):
         for written in world.history.written.values():
             writer, reader = world.people[written.writer], world.people[written.reader]
             ours, theirs = letter(writer, from_base32(written.id)), letter(reader, from_base32(written.id))
-            if ours is None or (theirs is None and reader.line):
-                continue  # in a copy that was lost; the copy here never heard of it
+            if ours is None or (theirs is None and reader.line) or cut_off(world, writer, reader):
+                continue  # in a copy that was lost; the copy here never heard of it, or no word can come any more
             said, seen = ours.state, None if theirs is None else theirs.state
             self.need(seen in _AGREES[said], f"{written.id}: {writer.name} says {said}, {reader.name} says {seen}")
             if seen == State.RETURNED.value and not reader.line:
