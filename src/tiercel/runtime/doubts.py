@@ -6,12 +6,15 @@ then on: our letters to it are held until a person has compared the words again.
 
 from __future__ import annotations
 
+from enum import Enum
+
 from tiercel.delivery.events import BondConfirmed, CopyAnnounced
 from tiercel.letter.record import Kind, LetterRecord, RestoredRecord, RootRecord
 from tiercel.limits import DAY_MS, EPOCHS_SENDER_LEAD, OTHER_GENERATION_MAX
 from tiercel.parcel.epochs import epoch_of
 from tiercel.vault import bonds, incarnations, letters, prekeys
 from tiercel.vault.bonds import Bond, Root
+from tiercel.vault.incarnations import Incarnation
 
 from .home import Home
 from .views import day_text
@@ -20,11 +23,19 @@ READERS_CHANGED = "the list of who can read on the other side changed"
 READERS_UNSAID = "who can read on the other side changed without notice"
 
 
-def seen(home: Home, bond: Bond, incarnation: bytes, record: LetterRecord) -> bool:
-    """Remember which incarnation wrote an authentic letter; say whether what it brings counts.
+class Standing(Enum):
+    """Of the incarnation that wrote a letter, with that letter."""
 
-    Gifts and roots of an incarnation that was left do not: their secrets went with it. A letter of it sealed after that
-    day was not on its way then: somebody writes with it still, which is said.
+    LEFT = "it was left, and what it gave is nobody's"
+    WRITES = "it writes now, as before"
+    BEGAN = "it writes now, and did not before"
+
+
+def seen(home: Home, bond: Bond, incarnation: bytes, record: LetterRecord) -> Standing:
+    """Remember which incarnation wrote an authentic letter.
+
+    Gifts and roots of one that was left do not count: their secrets went with it. A letter of it sealed after that day
+    was not on its way then: somebody writes with it still, which is said.
 
     Args:
         home: With the transaction of the caller open.
@@ -34,7 +45,6 @@ def seen(home: Home, bond: Bond, incarnation: bytes, record: LetterRecord) -> bo
     """
     now = home.clock.now_ms()
     sealed_at = min(record.sealed_day, now // DAY_MS) * DAY_MS
-    current = incarnations.current(home.vault, bond.id)
     row = incarnations.known(home.vault, bond.id, incarnation)
     if _number_taken(home, bond, incarnation, record):
         bonds.warn(home.vault, bond.id, _two_write(bond.name), now)
@@ -42,14 +52,23 @@ def seen(home: Home, bond: Bond, incarnation: bytes, record: LetterRecord) -> bo
         return _first_of(home, bond, incarnation, record, sealed_at)
     incarnations.heard(home.vault, row, sealed_at)
     if row.standing == incarnations.CURRENT:
-        return True
-    goes_on = current is not None and sealed_at > current.first_at
-    if goes_on:
-        bonds.warn(home.vault, bond.id, _two_write(bond.name), now)
-    return goes_on
+        return Standing.WRITES
+    return _left(home, bond, row, record, sealed_at)
 
 
-def _first_of(home: Home, bond: Bond, incarnation: bytes, record: LetterRecord, sealed_at: int) -> bool:
+def _left(home: Home, bond: Bond, row: Incarnation, record: LetterRecord, sealed_at: int) -> Standing:
+    """A letter of one that was left: late, or a sign that it writes on. If it tells of its copy anew it is the one."""
+    current = incarnations.current(home.vault, bond.id)
+    if current is not None and sealed_at <= current.first_at:
+        return Standing.LEFT
+    bonds.warn(home.vault, bond.id, _two_write(bond.name), home.clock.now_ms())
+    if record.kind != Kind.RESTORED:
+        return Standing.WRITES
+    incarnations.revive(home.vault, row, sealed_at)
+    return Standing.BEGAN
+
+
+def _first_of(home: Home, bond: Bond, incarnation: bytes, record: LetterRecord, sealed_at: int) -> Standing:
     """The first letter of an incarnation: it writes from now on, unless the letter is older than the present one."""
     current = incarnations.current(home.vault, bond.id)
     late = current is not None and sealed_at < current.first_at
@@ -57,7 +76,16 @@ def _first_of(home: Home, bond: Bond, incarnation: bytes, record: LetterRecord, 
     incarnations.add(home.vault, bond.id, incarnation, sealed_at, standing)
     if current is not None and not late and record.kind != Kind.RESTORED:
         bonds.warn(home.vault, bond.id, _new_one(bond.name), home.clock.now_ms())
-    return not late
+    return Standing.LEFT if late else Standing.BEGAN
+
+
+def tells_anew(home: Home, bond: Bond, incarnation: bytes, record: LetterRecord, standing: Standing) -> bool:
+    """Whether a letter tells of a copy, and not only once more because what told of it had no answer."""
+    if record.kind != Kind.RESTORED or letters.letter_by_id(home.vault, bond.id, record.letter_id) is not None:
+        return False
+    where = "bond = ? AND direction = 'in' AND kind = ? AND incarnation = ?"
+    before = letters.letters_where(home.vault, where, bond.id, letters.RESTORED, incarnation)
+    return standing is Standing.BEGAN or not before
 
 
 def _number_taken(home: Home, bond: Bond, incarnation: bytes, record: LetterRecord) -> bool:
@@ -78,29 +106,33 @@ def key_used_twice(home: Home, bond: Bond) -> None:
 
 def announced(home: Home, bond: Bond, incarnation: bytes, record: RestoredRecord) -> None:
     """The other side's vault goes on from a copy: what it forgot is forgotten, and what is ours waits for a person."""
+    now = home.clock.now_ms()
     _take_other_root(home, bond, record.other_root)
-    bonds.supersede_roots(home.vault, bond.id, bond.their_direction, home.clock.now_ms())  # that of the letter follows
+    if record.root is not None:
+        bonds.begin_anew(home.vault, _root(bond, bond.their_direction, record.root, "offered", now))
     prekeys.drop_of_others(home.vault, bond.id, incarnation)
     prekeys.nothing_held(home.vault, bond.id)
     home.office.tell(CopyAnnounced(bond.id))
     if bond.state == "bonded":
         bonds.take_back_warning(home.vault, bond.id, _new_one(bond.name))  # of a letter that came before this one
-        bonds.warn(home.vault, bond.id, _was_it_they(bond.name, record.copied_day), home.clock.now_ms())
+        bonds.warn(home.vault, bond.id, _was_it_they(bond.name, record.copied_day), now)
 
 
 def _take_other_root(home: Home, bond: Bond, root: RootRecord) -> None:
-    """Send under the root they made for us at once: they may know none of those that came after the copy.
+    """Send under the root they made for us at once: they know none of those that came after the copy.
 
-    Its number is above those of the copy, and not always above ours: a vault may be put back more than once.
+    Its number decides nothing: two vaults that go on from one copy give what they like.
     """
-    ours, now = bonds.roots_of(home.vault, bond.id, bond.direction), home.clock.now_ms()
-    newest = max(bond.newest_sent, epoch_of(now)) + EPOCHS_SENDER_LEAD  # further ahead costs an evolution each visit
-    known = {each.generation for each in ours}
-    if not ours or root.generation in known or root.generation > OTHER_GENERATION_MAX or root.base_epoch > newest:
-        return
-    bonds.supersede_roots(home.vault, bond.id, bond.direction, now)
-    fresh = Root(bond.id, bond.direction, root.generation, root.base_epoch, root.root, "current", now)
-    bonds.add_root(home.vault, fresh)
+    now = home.clock.now_ms()
+    newest = (
+        max(bond.newest_sent, epoch_of(now)) + EPOCHS_SENDER_LEAD
+    )  # further ahead would cost an evolution each visit
+    if root.generation <= OTHER_GENERATION_MAX and root.base_epoch <= newest:
+        bonds.begin_anew(home.vault, _root(bond, bond.direction, root, "current", now))
+
+
+def _root(bond: Bond, direction: int, root: RootRecord, standing: str, now_ms: int) -> Root:
+    return Root(bond.id, direction, root.generation, root.base_epoch, root.root, standing, now_ms)
 
 
 def settle(home: Home, bond: Bond) -> None:

@@ -164,15 +164,23 @@ def take_generation(vault: Vault, bond: int, direction: int, generation: int, no
         now_ms, bond, direction, generation,
     )  # fmt: skip
     vault.run(
-        f"UPDATE roots SET standing = 'current', since_at = ? WHERE {where} = ?",
+        f"UPDATE roots SET standing = 'current', since_at = ? WHERE {where} = ? AND standing = 'offered'",
         now_ms, bond, direction, generation,
     )  # fmt: skip
 
 
-def supersede_roots(vault: Vault, bond: int, direction: int, now_ms: int) -> None:
-    """Nothing is sent any more under the roots of a direction known so far."""
-    where = "bond = ? AND direction = ? AND standing <> 'superseded'"
-    vault.run(f"UPDATE roots SET standing = 'superseded', since_at = ? WHERE {where}", now_ms, bond, direction)
+def begin_anew(vault: Vault, root: Root) -> None:
+    """A root takes its standing beside none but superseded ones, whatever the numbers: known before, or new."""
+    add_root(vault, root)
+    where = "bond = ? AND direction = ? AND generation"
+    vault.run(
+        f"UPDATE roots SET standing = 'superseded', since_at = ? WHERE {where} <> ? AND standing <> 'superseded'",
+        root.since_at, root.bond, root.direction, root.generation,
+    )  # fmt: skip
+    vault.run(
+        f"UPDATE roots SET standing = ?, since_at = ? WHERE {where} = ?",
+        root.standing, root.since_at, root.bond, root.direction, root.generation,
+    )  # fmt: skip
 
 
 def advance_root(vault: Vault, root: Root, epoch: int, secret: bytes) -> None:
