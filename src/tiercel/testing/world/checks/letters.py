@@ -199,7 +199,8 @@ _AGREES: dict[str, set[str | None]] = {
     State.RECALLED.value: {None, State.RETURNED.value},
     State.CROSSED.value: {State.CROSSED.value, State.RETURNED.value},
     State.EXPIRED.value: {None, *_HERE},
-    State.HELD.value: {None, *_HERE},
+    # What comes after the end of a bond goes back; that word may be lost, and then nothing carries another.
+    State.HELD.value: {None, State.RETURNED.value, *_HERE},
     State.ACCEPTED.value: {None, *_HERE},
     State.SEALED.value: {None, *_HERE},
     State.HANDED_OVER.value: {None, *_HERE},
