@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tiercel.delivery.outlook import Why
+from tiercel.errors import CarrierError
+from tiercel.vault import roads
 
 from . import outlooks
 from .home import Home
@@ -26,9 +28,25 @@ def outbox(home: Home, bond: str | None = None) -> list[OutboxItem]:
         NameUnknown: There is no such bond.
     """
     chosen = None if bond is None else home.bond(bond).name
-    return [_with_remedy(item) for item in outlooks.outbox(home) if chosen in (None, item.bond)]
+    items = [item for item in outlooks.outbox(home) if chosen in (None, item.bond)]
+    silent = _silent_roads(home) if items else frozenset()
+    return [replace(item, remedy=_remedy(item, silent)) for item in items]
 
 
-def _with_remedy(item: OutboxItem) -> OutboxItem:
+def _silent_roads(home: Home) -> frozenset[str]:
+    """The roads that a sync could not visit now: a stick that is not there, a share that cannot be written."""
+    silent = set()
+    for row in roads.all_carriers(home.vault):
+        try:
+            home.open_carrier(row).check()
+        except CarrierError:
+            silent.add(row.name)
+    return frozenset(silent)
+
+
+def _remedy(item: OutboxItem, silent: frozenset[str]) -> str:
     said = _REMEDIES.get(Why(item.why), "")
-    return replace(item, remedy=said.replace("{bond}", item.bond).replace("{id}", item.id[:8]))
+    if said:
+        return said.replace("{bond}", item.bond).replace("{id}", item.id[:8])
+    due = [step.road for step in item.steps if step.at is None and step.road in silent]
+    return f"The road {due[0]} does not answer now: tiercel carrier test {due[0]}" if due else ""

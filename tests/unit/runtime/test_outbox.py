@@ -80,3 +80,19 @@ def test_a_bond_without_a_road_or_a_key_says_so(tmp_path: Path) -> None:
     assert item.why == "no road carries it" and "tiercel bond roads bo" in item.remedy
     writing.recall(ada.home, letter)
     assert outbox.outbox(ada.home) == []
+
+
+def test_a_road_that_is_not_there_is_named(tmp_path: Path) -> None:
+    ada, _bo = bonded(tmp_path)
+    (tmp_path / "stick").mkdir()
+    add_folder(ada.home, "stick", str(tmp_path / "stick"))
+    set_bond_roads(ada.home, "bo", [("stick", 0), ("post", 0)])
+    ada.write("by stick, once somebody brings it")
+    (tmp_path / "stick").rmdir()
+    (item,) = outbox.outbox(ada.home)
+    assert item.remedy == "The road stick does not answer now: tiercel carrier test stick"
+    (tmp_path / "stick").mkdir()
+    ada.sync()
+    (item,) = outbox.outbox(ada.home)
+    (tmp_path / "stick").rename(tmp_path / "away")
+    assert item.remedy == outbox.outbox(ada.home)[0].remedy == "", "nothing is due there now"
