@@ -88,7 +88,7 @@ def carry_again(vault: Vault, bond: int, letter: bytes, pids: Sequence[bytes], t
         f"UPDATE prekeys_ours SET letter = NULL WHERE bond = ? AND letter = ? AND pid NOT IN ({marks})",
         bond, letter, *pids,
     )  # fmt: skip
-    vault.run("UPDATE prekeys_ours SET made_day = ? WHERE bond = ? AND letter = ?", today, bond, letter)
+    vault.run("UPDATE prekeys_ours SET made_day = max(made_day, ?) WHERE bond = ? AND letter = ?", today, bond, letter)
 
 
 def ack_gifts(vault: Vault, bond: int, letter: bytes, now_ms: int) -> None:
