@@ -4,7 +4,7 @@ $ make mutants                                          everything; goes on wher
 $ make mutants ARGS="--only tiercel.delivery.states"    one module, or the beginning of several
 $ make mutants ARGS="--sample 40 --seed abc"            some, drawn by a seed
 
-Ends with 1 when a mutant survived that tools/mutants/survivors.md does not list.
+Ends with 1 when one survived that tools/mutants/survivors.md does not list; handlers of the engine are only counted.
 """
 
 from __future__ import annotations
@@ -219,6 +219,7 @@ def report(jobs: Sequence[Job], outcomes: dict[str, Outcome], whole: bool) -> in
     stale = _stale(jobs, outcomes, listed) if whole else []
     for module, name in stale:
         print(f"\nlisted, and killed or gone: {module}: {name}")
+    bad = [job for job in bad if not job.target.counted_only]
     print(f"\n{len(jobs)} mutants, {len(bad)} survived and are not listed, {len(stale)} listed for nothing")
     return int(bool(bad or stale))
 
