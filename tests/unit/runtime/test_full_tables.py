@@ -193,7 +193,7 @@ FULL = {
         offered_roots, "roots WHERE standing = 'offered'", 2 * ROOTS_OFFERED_MAX, "More new parcel keys came from ada"
     ),
     "poison": Table(poison, "poison", 60, "was damaged on its way and was removed"),
-    "incarnations": Table(incarnations, "incarnations", 30, "Ada goes on with another vault than before"),
+    "incarnations": Table(incarnations, "incarnations", 30, "another vault"),
 }
 
 
