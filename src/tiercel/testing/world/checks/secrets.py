@@ -103,8 +103,9 @@ class DeletedIsDeleted(Check):
 
 
 _ANNOUNCED = (
-    "SELECT bonds.state, doubted_at, standing FROM letters JOIN bonds ON bonds.id = bond"
-    " LEFT JOIN incarnations USING (bond, incarnation) WHERE seq = ?"
+    "SELECT bonds.state, doubted_at, standing, (SELECT count(*) FROM letters AS other WHERE other.bond = letters.bond"
+    " AND other.incarnation = letters.incarnation AND other.kind = letters.kind AND other.seq < letters.seq)"
+    " FROM letters JOIN bonds ON bonds.id = letters.bond LEFT JOIN incarnations USING (bond, incarnation) WHERE seq = ?"
 )
 _LEAVES = (
     "SELECT doubted_at, letters.kind FROM handed JOIN bundles_out ON hash = bundle JOIN letters ON seq = letter"
@@ -133,8 +134,8 @@ class PlantedReaders(Check):
         told = {each.seq for each in letters_ if each.direction == "in" and each.kind == letters.RESTORED}
         line, known = self._announced.get(person.name, (-1, set()))
         for seq in told - known if line == person.line else ():
-            state, doubted_at, standing = person.home.vault.one(_ANNOUNCED, seq) or ("", 0, "")
-            held = doubted_at is not None or state != "bonded" or standing != "current"
+            state, doubted_at, standing, before = person.home.vault.one(_ANNOUNCED, seq) or ("", 0, "", 0)
+            held = doubted_at is not None or state != "bonded" or standing != "current" or before > 0  # told once more
             self.need(held, f"{person.name} was told that a copy was put back, and nothing is held")
         self._announced[person.name] = person.line, (known if line == person.line else set()) | told
 
