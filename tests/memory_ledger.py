@@ -176,6 +176,9 @@ class MemoryLedger:
     def over_on(self, _road: int, _before_ms: int, _after_ms: int) -> list[str]:
         return []
 
+    def told_of_copy(self, _bond: int) -> None:
+        return None
+
     def bringing_keys(self, _bond: int) -> bool:
         return True
 

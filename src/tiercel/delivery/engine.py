@@ -63,6 +63,7 @@ WAKERS: Final[tuple[Callable[[Ledger, Moment], int | None], ...]] = (
     asking.next_asking,
     notes.next_note,
     sending.next_due,
+    stock.next_top_up,
 )
 """When each concern has something to do next, by an index: UTC milliseconds, or None."""
 

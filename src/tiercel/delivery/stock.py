@@ -9,19 +9,22 @@ from dataclasses import dataclass
 
 from tiercel.delivery import doubts
 from tiercel.delivery.events import Ticked
+from tiercel.delivery.ledger import Ledger
 from tiercel.delivery.rows import END, LETTER, OPENING, RESTORED, SERVICE, BondAt, Root, Stock
 from tiercel.delivery.schedule import gifts_wanted, passed, service_due
 from tiercel.delivery.states import State
-from tiercel.delivery.step import Step
+from tiercel.delivery.step import Moment, Step
 from tiercel.limits import (
     DAY_MS,
     GIFT_BYTES,
+    GIFTS_LOW,
     GIFTS_TARGET,
     ID_BYTES,
     KEY_BYTES,
     LAST_RESORT_RENEW_DAYS,
     RESTORED_AGAIN_DAYS,
     ROOT_RENEW_DAYS,
+    SERVICE_LETTER_DAYS,
 )
 
 _AGAIN_MS = RESTORED_AGAIN_DAYS * DAY_MS
@@ -66,6 +69,38 @@ def _due(step: Step, bond: BondAt) -> bool:
     stock, root = step.ledger.stock(bond.id, step.now_ms), step.ledger.newest_root(bond.id, bond.direction)
     renewal = root_due(root, step.now_ms) or last_resort_due(stock, step.now_ms)
     return service_due(stock.held, renewal, bond.service_at, step.now_ms)
+
+
+def next_top_up(ledger: Ledger, moment: Moment) -> int | None:
+    """When the next service letter is due if nothing changes until then: UTC milliseconds."""
+    bonds = [each for each in ledger.bonds() if each.state == "bonded" and not doubts.seals_nothing(each)]
+    return min(
+        (_due_at(ledger, each, moment.now_ms) for each in bonds if not ledger.bringing_keys(each.id)), default=None
+    )
+
+
+def _due_at(ledger: Ledger, bond: BondAt, now_ms: int) -> int:
+    stock, root = ledger.stock(bond.id, now_ms), ledger.newest_root(bond.id, bond.direction)
+    keys = [((stock.last_resort_day or 0) + LAST_RESORT_RENEW_DAYS) * DAY_MS]
+    if root is not None and root.standing != "offered":
+        keys.append(root.since_at + ROOT_RENEW_DAYS * DAY_MS)
+    rested = 0 if bond.service_at is None else bond.service_at + SERVICE_LETTER_DAYS * DAY_MS
+    return max(rested, _low_at(ledger, bond, now_ms, min(keys)))
+
+
+def _low_at(ledger: Ledger, bond: BondAt, now_ms: int, latest_ms: int) -> int:
+    """When the stock of the other side is low because its keys grow old, or an instant that comes first."""
+
+    def low(day: int) -> bool:
+        return ledger.stock(bond.id, day * DAY_MS).held < GIFTS_LOW
+
+    day, last = now_ms // DAY_MS, latest_ms // DAY_MS
+    if day >= last or not low(last):
+        return latest_ms
+    while day < last:
+        middle = (day + last) // 2
+        day, last = (day, middle) if low(middle) else (middle + 1, last)
+    return max(now_ms, last * DAY_MS)
 
 
 def last_resort_due(stock: Stock, now_ms: int) -> bool:

@@ -104,3 +104,25 @@ def test_a_road_that_is_gone_is_said_and_one_that_is_back_is_used(two: tuple[Per
         ada, nothing, lambda: (tmp_path / "post").rename(away), nothing, lambda: away.rename(tmp_path / "post"), nothing
     )
     assert [len(report.troubles) for report in said] == [0, 1, 0]
+
+
+def test_the_engine_wakes_for_keys_that_are_due(two: tuple[Person, Person]) -> None:
+    ada, bo = two
+    for _ in range(4):
+        exchange(ada, bo)
+        ada.clock.advance(days=8)  # no service letter follows another within a week
+        exchange(ada, bo)
+
+    def service_letters() -> int:
+        row = ada.home.vault.one("SELECT count(*) FROM letters WHERE direction = 'out' AND kind = 1")
+        assert row is not None
+        return int(row[0])
+
+    before, wake_at = service_letters(), ada.home.office.wake_at()
+    assert wake_at is not None and wake_at > ada.clock.now_ms()
+    ada.clock.advance(ms=wake_at - ada.clock.now_ms() - 1)
+    ada.sync()
+    assert service_letters() == before
+    ada.clock.advance(ms=1)
+    ada.sync()
+    assert service_letters() == before + 1
