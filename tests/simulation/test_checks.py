@@ -276,7 +276,10 @@ def no_class(world: World) -> None:
 
 
 def told_of_a_copy(world: World) -> None:
-    change(world.people["bo"], letters(world, "ada")[0], kind=4)
+    bo, letter = world.people["bo"], letters(world, "ada")[0]
+    change(bo, letter, kind=4, incarnation=b"another")
+    sql = "INSERT INTO incarnations (bond, incarnation, first_at, last_at, standing) VALUES (1, ?, 0, 0, 'current')"
+    run(bo, sql, b"another")
 
 
 def sent_in_doubt(world: World) -> None:

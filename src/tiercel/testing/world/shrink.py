@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from typing import Any
 from .run import Outcome, Worker, crypto_of
 
 REGRESSIONS = Path(__file__).resolve().parents[4] / "tests" / "simulation" / "regressions"
-LIVES_MAX = 400
-"""Lives of a plan at most; what is left then is small enough."""
+LIVES_MAX, SECONDS_MAX = 400, 900.0
+"""Lives of a plan at most, and time; what is left then is small enough."""
 
 _Raw = dict[str, Any]
 Say = Callable[[str], None]
@@ -34,10 +35,16 @@ class Shrinker:
     def __init__(self, worker: Callable[[], Worker], violation: str, say: Say) -> None:
         self._new, self._worker = worker, worker()
         self.violation, self.say, self.lives = violation, say, 0
+        self._began = time.monotonic()
+
+    @property
+    def tired(self) -> bool:
+        """Whether it has tried enough."""
+        return self.lives >= LIVES_MAX or time.monotonic() - self._began > SECONDS_MAX
 
     def fails(self, plan: _Raw) -> bool:
         """Whether the same invariant is violated."""
-        if self.lives >= LIVES_MAX:
+        if self.tired:
             return False
         self.lives += 1
         if not self._worker.fit:
@@ -48,7 +55,7 @@ class Shrinker:
     def small(self, plan: _Raw) -> _Raw:
         """The smallest plan that was found."""
         before = None
-        while before != plan and self.lives < LIVES_MAX:
+        while before != plan and not self.tired:
             before = plan
             for smaller in (self._fewer_acts, self._fewer_bonds, self._fewer_faults, self._fewer_roads, self._shorter):
                 plan = smaller(plan)
@@ -70,7 +77,7 @@ class Shrinker:
                     self.say(f"{len(acts)} acts left after {self.lives} lives")
                 else:
                     at += size
-            if size == 1 or self.lives >= LIVES_MAX:
+            if size == 1 or self.tired:
                 return plan
             size //= 2
 
