@@ -82,12 +82,14 @@ def _letter(draw: Draw) -> dict[str, Any]:
 # -- what happens to the machine ---------------------------------------------------------------------
 
 
-def _crash(draw: Draw, name: str, _others: list[str]) -> None:
+def _crash(draw: Draw, name: str, others: list[str]) -> None:
+    rng = draw.rng
     for day in draw.times(3):
-        where = draw.rng.choice(("before commit", "after commit"))
-        draw.act(
-            day, name, draw.rng.choice(("visit", "visit", "visit", "read")), cut=where, nth=draw.rng.randrange(1, 9)
-        )
+        how: dict[str, Any] = {"cut": rng.choice(("before commit", "after commit")), "nth": rng.randrange(1, 9)}
+        what = rng.choice(("visit", "visit", "visit", "read", "write"))
+        if what == "write":
+            how |= {"to": rng.choice(others), "mark": len(draw.acts), "size": 400, "nth": 1}
+        draw.act(day, name, what, **how)
 
 
 def _sweep(draw: Draw, name: str, others: list[str]) -> None:
@@ -144,11 +146,11 @@ def _clone(draw: Draw, name: str, _others: list[str]) -> None:
 def _clock(draw: Draw, name: str, _others: list[str]) -> None:
     rng = draw.rng
     for day in draw.times(0.5):
-        days = rng.choice((-3652, 3652, -365, 365, -40, 46, 100, -2, -0.5, 20))
+        days = rng.choice((-3652, -3652, 3652, 3652, -365, 365, 800, -40, 46, 100, -2, -0.5, 20))
         draw.act(day, name, "clock jump", days=days)
         for _ in range(rng.randrange(0, 4)):
             draw.act(day + rng.uniform(0, 5), name, "visit")
-        draw.act(day + draw.between(0.1, 60), name, "clock right")
+        draw.act(day + draw.between(1, 60), name, "clock right")
 
 
 def _zone(draw: Draw, name: str, _others: list[str]) -> None:

@@ -121,7 +121,8 @@ def _on_disk_error(world: World, person: Person, error: TiercelError, failed: in
 
 def _note_cut(world: World, act: Act, cut: PowerCut) -> None:
     frames = traceback.extract_tb(cut.__traceback__)
-    ours = [frame for frame in frames if "/runtime/" in frame.filename]
+    # Nearly all commits are the office's: where it was called from says more.
+    ours = [frame for frame in frames if "/runtime/" in frame.filename and "/office.py" not in frame.filename]
     where = f"{ours[-1].filename.rsplit('/', 1)[-1]} {ours[-1].name}" if ours else act.what
     world.crash_sites.add(f"{where} {str(cut).rsplit(' ', 1)[0]}")
 

@@ -43,13 +43,14 @@ _BY_COUNT: Final = {
 }
 _BY_PLACE: Final = {
     "putting": "a machine went down while parcels were put",
-    "office": "a machine went down at a commit of the engine",
-    "opening": "a machine went down while a letter was opened",
+    "housekeeping": "a machine went down while a visit came to its end",
+    "home": "a machine went down while a visit began",
+    "spools": "a machine went down while an enclosure was gathered",
     "reading_roads": "a machine went down while a road was read",
     "seals": "a machine went down while a letter was sealed",
     "writing": "a machine went down while a letter was accepted",
     "reading": "a machine went down while a letter was shown",
-    "telling": "a machine went down while a note was planned",
+    "telling": "a machine went down while a note was said",
 }
 _BY_STEP: Final = (  # side, beginning of the step, wonder
     ("out", "sealed again", "a letter was sealed again"),
@@ -111,7 +112,7 @@ def wonders_of(world: World, person: Person, act: Act, changes: list[Change]) ->
     if changes:
         yield from _of_vault(person)
     years = person.clock.offset_ms / (365 * 86_400_000)
-    if act.what == "visit" and abs(years) > 1:
+    if act.what == "visit" and abs(years) >= 1:
         yield "a clock was years ahead" if years > 0 else "a clock was years behind"
 
 
