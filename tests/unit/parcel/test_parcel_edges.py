@@ -197,3 +197,21 @@ def test_kinds_are_those_of_the_specification() -> None:
 def test_the_random_part_of_a_head_has_its_one_size(size: int) -> None:
     with pytest.raises(ValueError, match="16 bytes"):
         make_head(KEYS, bytes(size))
+
+
+@pytest.mark.parametrize(
+    ("field", "item"),
+    [
+        (2, [1, bytes(16), bytes(32)]),
+        (3, [bytes(32), [[0, 1]]]),
+        (7, [bytes(16), 1]),
+    ],
+)
+def test_what_stands_in_a_note_has_no_more_parts_than_it_should(field: int, item: list[Any]) -> None:
+    record = [1, 0, [], [], [], [], [], []]
+    record[field] = [item]
+    decode_note(encode_record(record))
+    for wrong in ([*item, 0], item[:-1]):
+        record[field] = [wrong]
+        with pytest.raises(MalformedNote):
+            decode_note(encode_record(record))

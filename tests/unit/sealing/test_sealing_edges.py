@@ -13,7 +13,9 @@ from tiercel.limits import BODY_BYTES_MAX, ENCLOSURE_BYTES_MAX
 from tiercel.sealing import stream
 from tiercel.sealing.envelope import split_bundle
 from tiercel.sealing.padding import bundle_class, unpad_body
+from tiercel.sealing.prekeys import gift_of, make_prekey
 from tiercel.sealing.stream import open_stream, seal_stream, sealed_size
+from tiercel.testing.entropy import SeededEntropy
 from tiercel.wire import lp
 
 
@@ -70,3 +72,8 @@ def test_a_target_that_takes_nothing_for_a_while_misses_nothing() -> None:
     assert digests[0] == digests[1]
     assert target.getvalue() == whole.getvalue()
     assert len(target.getvalue()) == sealed_size(len(data))
+
+
+def test_a_gift_made_once_more_is_the_same_to_the_byte() -> None:
+    prekey, gift = make_prekey(SeededEntropy("gift"))
+    assert gift_of(prekey.pid, prekey.seed, prekey.token) == gift
