@@ -146,9 +146,9 @@ class _Page:
         self.lists: dict[str, Any] = {name: [] for name in _FIELDS}
 
     def take(self, name: str, item: Any) -> bool:
-        """Add an item if it fits."""
+        """Add an item of any list but the wants if it fits."""
         items, size = self.lists[name], len(encode_record(item))
-        if size > self.left or len(items) >= (WANTS_MAX if name == "wants" else NOTE_ITEMS_MAX):
+        if size > self.left or len(items) >= NOTE_ITEMS_MAX:
             return False
         self.left -= size
         items.append(item)

@@ -215,3 +215,14 @@ def test_what_stands_in_a_note_has_no_more_parts_than_it_should(field: int, item
         record[field] = [wrong]
         with pytest.raises(MalformedNote):
             decode_note(encode_record(record))
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("receipts", 54), ("answers", 20), ("expired", 10), ("recalls", 18), ("haves", 34)]
+)
+def test_as_many_items_as_fit_or_as_are_allowed_are_one_note(name: str, size: int) -> None:
+    items = getattr(full_note(), name)
+    for many in (7, 1024):
+        note = Note(day=1, **{name: items[:many]})
+        assert split(note, 28 + many * size) == [note]
+        assert len(split(note, 28 + many * size - 1)) == 2
