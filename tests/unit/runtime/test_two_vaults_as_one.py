@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from hostile import Hostile
+from letter_kit import letter
 from people import PASSPHRASE, Person, bonded, exchange
-from tiercel.runtime import bonds, doctor
+from tiercel.letter.record import encode_letter
+from tiercel.runtime import bonds, doctor, problems
 from tiercel.runtime.home import Home
+from tiercel.sealing.prekeys import make_prekey, parse_gift
 from tiercel.testing.entropy import SeededEntropy
 from tiercel.vault import bonds as bond_rows
 from tiercel.vault import incarnations
@@ -110,6 +114,20 @@ def test_what_an_incarnation_that_was_left_gave_is_passed_over(tmp_path: Path) -
     assert current.incarnation == bond_rows.bond_by_id(twin.home.vault, 1).incarnation
     givers = {row[0] for row in bo.home.vault.all("SELECT incarnation FROM prekeys_theirs")}
     assert givers == {current.incarnation}
+
+
+def test_what_comes_to_a_key_never_made_is_counted_and_warned_of_and_asked_for_again(tmp_path: Path) -> None:
+    """Its author sealed it to a gift of another copy of this vault. It is no news of its own: nothing can be done."""
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    hostile = Hostile(ada.home, tmp_path / "post", seed=1, gifts=1)
+    hostile.gifts = [parse_gift(make_prekey(SeededEntropy("never given"))[1])]
+    hostile.record(encode_letter(letter(number=7, previous=bytes(31) + b"x")))
+    report = bo.sync()
+    assert not report.letters and not any("could not be opened" in said for said in report.notices)
+    assert [item.verdict for item in problems.problems(bo.home)] == ["key_expired"]
+    assert ANOTHER in warnings(bo)
+    assert report.put == 1, "the note that asks for another seal"
 
 
 @pytest.mark.parametrize("days", [10, 300])
