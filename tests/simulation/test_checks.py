@@ -199,6 +199,16 @@ def secret_back(world: World) -> None:
     run(ada, f"INSERT INTO prekeys_ours VALUES ({','.join('?' * len(row))})", *row)
 
 
+def row_of_nothing(world: World) -> None:
+    db = world.people["ada"].home.vault.db
+    db.pragma("foreign_keys", 0)
+    run(world.people["ada"], "INSERT INTO enclosures VALUES (99999, 1, 'a', 'b', 1, x'', x'', NULL, NULL)")
+
+
+def found_though_gone(world: World) -> None:
+    run(world.people["ada"], "INSERT INTO letters_fts (rowid, subject, body) VALUES (99999, '', 'gone')")
+
+
 def put_before_commit(world: World) -> None:
     ada = world.people["ada"]
     with ada.home.vault.transaction():
@@ -364,6 +374,7 @@ AFTER_A_STEP: list[tuple[str, Break]] = [
 ]  # fmt: skip
 
 AT_THE_END: list[tuple[str, Break]] = [
+    ("I1", row_of_nothing), ("I8", found_though_gone),
     ("I4", two_verdicts), ("I13", planted_reader), ("L1", nothing), ("L2", receipt_missing), ("L2", recall_unanswered),
     ("L3", gifts_gone), ("L4", quarantine_full), ("L5", nothing),
 ]  # fmt: skip

@@ -63,6 +63,11 @@ class NoSilentLoss(Check):
             self.need(known.keys() <= here, f"{person.name} lost {sorted(known.keys() - here)}")
         self._accepted(world, person, known)
 
+    def at_end(self, world: WorldSeen) -> None:
+        for person in world.people.values():
+            problems = person.home.vault.check()
+            self.need(not problems, f"the vault of {person.name} fails its check: {problems}")
+
     def _accepted(self, world: WorldSeen, person: PersonSeen, known: dict[str, str]) -> None:
         """What was accepted since the last look is in the vault."""
         written = list(islice(world.history.written.values(), self._looked_at[person.name], None))

@@ -101,7 +101,16 @@ class DeletedIsDeleted(Check):
                 crypto.forbid(person.name, secret)
         self._held[person.name] = now
 
+    def at_end(self, world: WorldSeen) -> None:
+        for person in world.people.values():
+            row = person.home.vault.one(_FOUND_OF_NOTHING)
+            self.need(row == (0,), f"{person.name} finds words of {row} letters that are gone")
 
+
+_FOUND_OF_NOTHING = (
+    "SELECT count(*) FROM letters_fts LEFT JOIN letters ON seq = letters_fts.rowid"
+    " WHERE seq IS NULL OR burnt_at IS NOT NULL OR direction = 'in' AND state = 'returned'"
+)
 _ANNOUNCED = (
     "SELECT bonds.state, doubted_at, standing, (SELECT count(*) FROM letters AS other WHERE other.bond = letters.bond"
     " AND other.incarnation = letters.incarnation AND other.kind = letters.kind AND other.seq < letters.seq)"
