@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from tiercel.limits import DAY_MS
+
 from .rows import insert, select, select_one
 from .store import Vault
 
@@ -136,12 +138,18 @@ def nothing_held(vault: Vault, bond: int) -> None:
     vault.run("UPDATE prekeys_ours SET acked_at = NULL, letter = NULL WHERE bond = ? AND kind <> 'pairing'", bond)
 
 
+_OLDER_THERE = (
+    # Of a letter sealed more than once the first seal may be the one that was opened: there its gifts are that old.
+    "EXISTS (SELECT 1 FROM letters WHERE letters.bond = ?2 AND letters.id = letter AND seals > 1 AND written_at < ?3)"
+)
+
+
 def stock(vault: Vault, bond: int, usable_from_day: int) -> tuple[int, int]:
     """(one-time prekeys the other side holds and may still use, all live one-time secrets)."""
     row = vault.one(
-        "SELECT count(*) FILTER (WHERE acked_at IS NOT NULL AND made_day >= ?), count(*) FROM prekeys_ours"
-        " WHERE bond = ? AND kind = 'one-time'",
-        usable_from_day, bond,
+        f"SELECT count(*) FILTER (WHERE acked_at IS NOT NULL AND made_day >= ?1 AND NOT {_OLDER_THERE}), count(*)"
+        " FROM prekeys_ours WHERE bond = ?2 AND kind = 'one-time'",
+        usable_from_day, bond, usable_from_day * DAY_MS,
     )  # fmt: skip
     assert row is not None
     return row[0], row[1]

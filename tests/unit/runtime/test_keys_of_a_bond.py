@@ -24,6 +24,7 @@ from tiercel.testing.entropy import SeededEntropy
 from tiercel.vault import bonds as bond_rows
 from tiercel.vault import letters as letter_rows
 from tiercel.vault import prekeys, roads
+from tiercel.wire import from_base32
 from vault_kit import every_page, key_of
 
 
@@ -150,6 +151,28 @@ def test_gifts_in_unacknowledged_letters_do_not_count_and_are_bounded(tmp_path: 
     ada.sync()
     held, live = prekeys.stock(ada.home.vault, 1, 0)
     assert held <= 32 and live <= GIFTS_MAX
+
+
+def test_a_letter_sealed_again_carries_the_same_gifts_and_they_count_as_the_oldest_seal_says(tmp_path: Path) -> None:
+    """Seals that were never opened used up all 256 keys that may be given, and no key came for months."""
+    ada, bo = bonded(tmp_path)
+    for _ in range(8):  # ada has let go of gifts, so that there are some to give
+        bo.write("uses one")
+    exchange(bo, ada)
+    letter = from_base32(ada.write("x" * 24_000))
+    ada.sync()
+    given = {each.pid for each in prekeys.carried(ada.home.vault, 1, letter)}
+    for _ in range(2):
+        ada.clock.advance(days=31)
+        ada.sync()
+    assert count(ada, "letters WHERE kind = 0 AND direction = 'out' AND seals = 2") == 1
+    assert given and {each.pid for each in prekeys.carried(ada.home.vault, 1, letter)} == given
+    assert not count(ada, "prekeys_ours WHERE kind = 'one-time' AND letter IS NULL"), "none that no receipt counts"
+    exchange(bo, ada)
+    carried = prekeys.carried(ada.home.vault, 1, letter)
+    assert carried and all(each.acked_at is not None and each.made_day >= today(ada) - 2 for each in carried)
+    everywhere = f"prekeys_ours WHERE kind = 'one-time' AND acked_at IS NOT NULL AND made_day >= {today(ada) - 10}"
+    assert count(ada, everywhere) - len(carried) >= prekeys.stock(ada.home.vault, 1, today(ada) - 10)[0]
 
 
 def test_the_newest_prekey_is_used_first_and_none_twice(tmp_path: Path) -> None:
