@@ -57,12 +57,12 @@ class Office:
             VaultBusy, DiskFull, VaultError: As :meth:`tiercel.vault.store.Vault.transaction`; no effect is carried out.
         """
         left, begun = list[Effect](), list[Effect]()
-        try:
-            with self.home.vault.transaction():
-                self._begun = begun
+        with self.home.vault.transaction():
+            self._begun = begun
+            try:
                 yield left
-        finally:
-            self._begun = None
+            finally:
+                self._begun = None  # inside the block: another thread may be waiting for it
         left += [effect for effect in begun if not self._carried_out(effect)]
         self.home.remove_doomed()
 
