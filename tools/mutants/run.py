@@ -43,6 +43,7 @@ class Job:
     index: int
     site: Site
     stages: list[list[str]]
+    stage: int = 0
     running: child.Child | None = None
 
     @property
@@ -167,7 +168,7 @@ def begin(job: Job, tests: Tests) -> None:
     """Start the next stage of a job; one without tests has none."""
     if not job.stages:
         return
-    stage = sorted(job.stages[0], key=tests.order)
+    stage = sorted(job.stages[job.stage], key=tests.order)
     tree = mutated(job.target.path.read_text("utf-8"), job.index)
     work = child.try_mutant(job.target.module, job.target.path, tree, stage)
     job.running = child.start(work, cpu_s=5 + 2 * sum(tests.seconds[test] for test in stage))
@@ -189,9 +190,9 @@ def step(job: Job, tests: Tests) -> Outcome | None:
         return Outcome(True, said["failed"])
     if not said["loaded"]:
         raise RuntimeError(f"the tests never loaded {job.mutant}")
-    if len(job.stages) == 1:
-        return Outcome(False, f"{len(job.stages[0])} tests")
-    job.stages.pop(0)
+    job.stage += 1
+    if job.stage == len(job.stages):
+        return Outcome(False, f"{len(job.files)} tests")
     begin(job, tests)
     return None
 

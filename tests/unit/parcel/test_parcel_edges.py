@@ -226,3 +226,19 @@ def test_as_many_items_as_fit_or_as_are_allowed_are_one_note(name: str, size: in
         note = Note(day=1, **{name: items[:many]})
         assert split(note, 28 + many * size) == [note]
         assert len(split(note, 28 + many * size - 1)) == 2
+
+
+def test_a_want_of_as_many_groups_as_are_allowed_is_one_want() -> None:
+    want = full_note().wants[0]
+    assert split(Note(day=1, wants=(want,)), 28 + 38 + 1024 * 9) == [Note(day=1, wants=(want,))]
+
+
+@pytest.mark.parametrize("spare", range(60))
+def test_what_is_left_of_a_note_is_used_and_no_want_is_empty(spare: int) -> None:
+    """A want cut in two, and one more that fits behind its second part."""
+    long = Want(bytes(32), tuple((0xFFFF_FFFF - n, 0xFFFF) for n in range(30)))
+    short = Want(bytes([1]) * 32, tuple((0xFFFF_FFFF - n, 0xFFFF) for n in range(5)))
+    parts = split(Note(day=1, wants=(long, short)), 28 + 38 + 20 * 9 + spare)
+    assert all(want.groups for part in parts for want in part.wants)
+    assert sum(len(want.groups) for part in parts for want in part.wants) == 35
+    assert len(parts) == 2
