@@ -92,7 +92,7 @@ def run_tests(scratch: Path, files: Sequence[str], plugin: object) -> int:
     hypothesis.settings.load_profile("mutants")
     os.chdir(ROOT)
     sys.path[:0] = [str(SRC), str(ROOT / "tests")]
-    words = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"--basetemp={scratch / 'tests'}"]
+    words = ["-q", "-p", "no:xdist", "-o", f"cache_dir={scratch / 'cache'}", f"--basetemp={scratch / 'tests'}"]
     # The libraries are here already, and a mutant may leave a file or a thread open.
     words += [
         "-W",
