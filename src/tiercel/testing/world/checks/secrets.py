@@ -10,6 +10,7 @@ from types import ModuleType
 from tiercel.limits import DAY_MS, EPOCH_DAYS, PREKEY_KEPT_DAYS, TAG_RANDOM_BYTES
 from tiercel.vault import bonds as vault_bonds
 from tiercel.vault import letters
+from tiercel.vault.letters import LETTER
 from tiercel.vault.prekeys import LAST_RESORT, ONE_TIME
 
 from .base import Check, PersonSeen, WorldSeen
@@ -197,7 +198,9 @@ class NoClockAlone(Check):
 
     def _expired(self, person: PersonSeen, letters: Sequence[Row], states: dict[str, str]) -> None:
         for each in letters:
-            if each.direction == "out" and each.state == "expired" and states.get(each.id) != "expired":
+            # A service letter that another took the place of is called so too: no person and no clock had a part in it.
+            ours = each.direction == "out" and each.kind == LETTER
+            if ours and each.state == "expired" and states.get(each.id) != "expired":
                 self.need(not person.home.clock_doubtful, f"{each.id} of {person.name} expired by a clock in doubt")
                 day = person.home.clock.now_ms() // DAY_MS
                 self.need((each.deadline_day or 0) < day, f"{each.id} of {person.name} expired before its deadline")
