@@ -58,7 +58,9 @@ def _tell_again(step: Step, bond: BondAt) -> None:
     The other side may have heard of two copies in the wrong order; what comes on a later day decides.
     """
     told = step.ledger.told_of_copy(bond.id)
-    if told is None or doubts.seals_nothing(bond) or not passed(told.written_at or 0, step.now_ms, _AGAIN_MS):
+    if told is None or doubts.seals_nothing(bond) or step.moment.clock_doubtful:
+        return
+    if not passed(told.written_at or 0, step.now_ms, _AGAIN_MS):
         return
     step.ledger.change_letter(told.seq, state=State.EXPIRED.value)
     step.ledger.drop_bundles(told.seq)

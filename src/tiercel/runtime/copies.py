@@ -106,7 +106,7 @@ def _tell(home: Home, bond: Bond) -> None:
     told = bond.their_reads >= LETTER_VERSION and offered is not None and _offer_other_root(home, bond)
     for letter in way.open_letters(home, bond.id):
         if letter.kind == letters.RESTORED:  # what told of an earlier copy: this one is the newer
-            letters.change_letter(home.vault, letter.seq, state=State.EXPIRED.value)
+            letters.change_letter(home.vault, letter.seq, state=State.RECALLED.value)  # by a person, not by time
             way.stop_sending(home, letter)
     if told:
         way.service_letter(home, bond, letters.RESTORED)

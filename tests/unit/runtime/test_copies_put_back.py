@@ -305,6 +305,24 @@ def test_what_tells_of_two_copies_in_the_wrong_order_is_told_anew(tmp_path: Path
     assert (ada.state(deaf), bo.state(letter)) == ("arrived", "arrived")
 
 
+def test_nothing_is_told_anew_by_a_clock_in_doubt(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    put_back(ada, copied(ada, tmp_path / "copy"))
+    ada.sync()
+    told = ada.home.vault.all("SELECT id, state FROM letters WHERE kind = 4")
+    ada.clock.advance(days=60)
+    ada.sync()
+    assert ada.home.clock_doubtful
+    assert ada.home.vault.all("SELECT id, state FROM letters WHERE kind = 4") == told
+    trust.clock_ok(ada.home)
+    ada.sync()
+    ids = [
+        (state, row == told[0][0]) for row, state in ada.home.vault.all("SELECT id, state FROM letters WHERE kind = 4")
+    ]
+    assert ids == [("expired", True), ("handed over", False)]
+
+
 def in_use(person: Person) -> list[int]:
     """The generation of what Bo sends under."""
     return [root.generation for root in bond_rows.roots_of(person.home.vault, 1, 1) if root.standing == "current"]
