@@ -24,9 +24,10 @@ from tiercel.parcel.note import (
     encode_note,
     split,
 )
-from tiercel.parcel.profiles import QR
+from tiercel.parcel.profiles import QR, capacity
 from tiercel.parcel.symbols import decode_group, layout_of
 from tiercel.parcel.tags import make_head
+from tiercel.ports import Profile
 from tiercel.wire import encode_record
 
 HEADER = 45
@@ -242,3 +243,17 @@ def test_what_is_left_of_a_note_is_used_and_no_want_is_empty(spare: int) -> None
     assert all(want.groups for part in parts for want in part.wants)
     assert sum(len(want.groups) for part in parts for want in part.wants) == 35
     assert len(parts) == 2
+
+
+@pytest.mark.parametrize("spare", range(9))
+def test_room_for_the_head_of_a_want_and_for_no_group_is_left_empty(spare: int) -> None:
+    wants = tuple(Want(bytes([n]) * 32, tuple((0xFFFF_FFFF - g, 0xFFFF) for g in range(5))) for n in range(2))
+    parts = split(Note(day=1, wants=wants), 28 + (38 + 5 * 9) + 38 + spare)
+    assert [part.wants for part in parts] == [wants[:1], wants[1:]]
+
+
+@pytest.mark.parametrize("symbols", [1, 2, 3, 36])
+def test_a_parcel_holds_as_many_symbols_as_fit_to_the_byte(symbols: int) -> None:
+    exact = 48 + 45 + symbols * (5 + 1792)
+    assert capacity(Profile("exact", exact), 1792) == symbols
+    assert capacity(Profile("short", exact - 1), 1792) == symbols - 1
