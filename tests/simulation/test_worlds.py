@@ -94,5 +94,5 @@ def test_a_worker_that_dies_says_where() -> None:
 
 def test_a_world_that_takes_too_long_is_a_violation() -> None:
     with run.Worker(run.SYMBOLIC) as worker:
-        outcome = worker.live(seeds(1)[0], limit_s=0.5)
+        outcome = worker.live(seeds(1)[0], limit_s=0.2)
     assert outcome.violation == "hang"
