@@ -105,8 +105,8 @@ def test_a_vector_needs_sixteen_different_bytes(monkeypatch: pytest.MonkeyPatch,
     """The 32 bytes after the vector are a seed, and do not make up for it."""
     monkeypatch.setattr(crypto, "hpke_seal", lambda *_: b"")
     vector = bytes(n % values for n in range(1152))
-    public = vector + bytes(range(32)) + bytes(range(32))
-    verdict(public, fit)
+    verdict(vector + bytes(range(200, 232)) + bytes(range(32)), fit)
+    verdict(vector[:-1] + b"\xff" + bytes(range(200, 232)) + bytes(range(32)), True)
 
 
 @pytest.mark.parametrize(("values", "fit"), [(3, False), (4, True)])

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tiercel.delivery import parcels, passes, schedule
-from tiercel.delivery.passes import profile_for
-from tiercel.delivery.schedule import opens_at
+from tiercel.delivery.passes import profile_for, repair_of, whole_pass
+from tiercel.delivery.schedule import clock_in_doubt, opens_at, promise_kept_ms
 from tiercel.delivery.states import UNDER_WAY
 from tiercel.limits import DAY_MS, SYMBOL_SMALL_BYTES
-from tiercel.parcel.profiles import FILE, STICK
+from tiercel.parcel.profiles import FILE, QR, STICK
 from tiercel.parcel.symbols import layout_of
 
 
@@ -44,3 +44,19 @@ def test_the_numbers_of_the_engine_are_those_of_the_specification() -> None:
         (r"the last (\d+) acknowledged", parcels.ROUND_TRIPS_SEEN),
     ):
         assert re.findall(words, page) == [str(number)]
+
+
+def test_a_clock_is_in_doubt_one_millisecond_past_its_bounds() -> None:
+    moves = (45 * DAY_MS, 45 * DAY_MS + 1, -DAY_MS, -DAY_MS - 1)
+    assert [clock_in_doubt(10 * DAY_MS, 10 * DAY_MS + moved) for moved in moves] == [False, True, False, True]
+
+
+def test_a_promise_is_given_a_day_at_least() -> None:
+    assert [promise_kept_ms(0, tries) for tries in (-1, 0, 1, 3)] == [DAY_MS, DAY_MS, 2 * DAY_MS, 8 * DAY_MS]
+
+
+def test_a_road_that_never_talks_back_gets_half_as_much_again_under_the_next_numbers() -> None:
+    layout = layout_of(127 * SYMBOL_SMALL_BYTES)
+    assert repair_of(layout, QR, talks_back=False) == 64
+    sent = [ref for parcel in whole_pass(layout, QR, 3, talks_back=False) for ref in parcel]
+    assert sent == [(0, index) for index in range(3, 3 + 127 + 64)]
