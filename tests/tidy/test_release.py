@@ -93,9 +93,7 @@ def environment_of(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("environ"):
             yield from value(node.slice)
-        elif isinstance(node, ast.Compare) and any(
-            ast.unparse(c).endswith("environ") for c in node.comparators
-        ):
+        elif isinstance(node, ast.Compare) and any(ast.unparse(c).endswith("environ") for c in node.comparators):
             yield from value(node.left)
         elif isinstance(node, ast.Call):
             called = ast.unparse(node.func)
@@ -125,9 +123,7 @@ def test_the_wheel_is_whole(wheel: zipfile.ZipFile) -> None:
     assert packaged == on_disk
     licences = [name for name in names if name.endswith("licenses/LICENSE")]
     assert licences and wheel.read(licences[0]) == (ROOT / "LICENSE").read_bytes()
-    assert any(re.fullmatch(r"tiercel/vault/schema/.+\.sql", name) for name in names), (
-        "the vault's schema is missing"
-    )
+    assert any(re.fullmatch(r"tiercel/vault/schema/.+\.sql", name) for name in names), "the vault's schema is missing"
     lists = [name for name in names if {b"abandon", b"zoo"} <= set(re.findall(rb"[a-z]+", wheel.read(name)))]
     assert lists, "the word list is missing"
     assert "tiercel/py.typed" in names
