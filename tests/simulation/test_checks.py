@@ -400,6 +400,18 @@ def test_a_broken_world_is_seen_at_the_end(world: World, violated: str, broken: 
     assert seen.value.id == violated
 
 
+def test_no_gap_is_asked_for_before_a_letter_of_which_only_word_came(world: World) -> None:
+    """A copy that was put back knows of what another had read the id only, by the writer's word (seed 1023017370)."""
+    checks, bo = lived(world, "I6"), world.people["bo"]
+    _first, second, third = letters(world, "ada")[:3]
+    run(bo, "DELETE FROM letters WHERE seq = ?", seq(bo, second))
+    run(bo, "UPDATE letters SET state = 'crossed', number = NULL WHERE seq = ?", seq(bo, third))
+    look(world, checks)
+    run(bo, "UPDATE letters SET state = 'read' WHERE seq = ?", seq(bo, third))
+    with pytest.raises(Violation, match="I6"):
+        look(world, checks)
+
+
 def test_every_checker_is_broken_here() -> None:
     assert {check.id for check in every_check()} == set(IDS)
     assert {violated for violated, _broken in (*AFTER_A_STEP, *AT_THE_END)} == set(IDS)

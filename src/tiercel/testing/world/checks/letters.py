@@ -250,6 +250,15 @@ def _is_whole(person: PersonSeen, seq: int) -> bool:
     return person.home.vault.one("SELECT 1 FROM enclosures WHERE letter = ? AND file IS NULL LIMIT 1", seq) is None
 
 
+def _is_here(letter: Row) -> bool:
+    """Whether more is here of an incoming letter than word that it went back, or crossed in another copy.
+
+    Of such a one only the id is known: not its place, so no gap before it.
+    """
+    word_only = letter.state == State.CROSSED.value and letter.number is None
+    return letter.state != State.RETURNED.value and not word_only
+
+
 class GapsSeen(Check):
     """I6: whoever sees letter n+1 and not n sees that one is missing."""
 
@@ -257,7 +266,7 @@ class GapsSeen(Check):
 
     def after_step(self, world: WorldSeen, person: PersonSeen, letters: Sequence[Row], full: bool) -> None:
         for each in letters:
-            if each.direction == "in" and each.kind == 0 and each.state != State.RETURNED.value:
+            if each.direction == "in" and each.kind == 0 and _is_here(each):
                 before = self._before(world, each.id)
                 if before is None or before.id in world.history.recalled:
                     continue  # one that never left is no gap
