@@ -11,6 +11,7 @@ from tiercel.delivery import stock
 from tiercel.delivery.doubts import seals_nothing
 from tiercel.delivery.events import LetterSealed
 from tiercel.delivery.schedule import gifts_wanted
+from tiercel.delivery.states import State
 from tiercel.letter.record import (
     EnclosureRecord,
     Kind,
@@ -98,6 +99,10 @@ def _seal(home: Home, bond_id: int, letter: Letter) -> bool:
             return True
         if fresh.state != letter.state or fresh.recall_at is not None:  # somebody was quicker
             return True
+        if _brings_nothing(home, bond, fresh):
+            letters.change_letter(home.vault, fresh.seq, state=State.EXPIRED.value)
+            home.office.ledger.drop_bundles(fresh.seq)
+            return True
         gift = _prekey_for(home, bond, fresh)
         if gift is None:
             return False
@@ -107,6 +112,14 @@ def _seal(home: Home, bond_id: int, letter: Letter) -> bool:
         bundle = seal_letter(keys, bond.direction, bond.incarnation, theirs, encode_letter(record))
         _store(home, bond, fresh, gift, record, bundle)
     return True
+
+
+def _brings_nothing(home: Home, bond: Bond, letter: Letter) -> bool:
+    """Whether a letter that only brings keys has none left for another seal: a new one takes its place."""
+    root = home.office.ledger.newest_root(bond.id, bond.direction)
+    offered = root is not None and root.standing == "offered"
+    again = letter.kind == letters.SERVICE and letter.seals > 0
+    return again and not offered and not prekeys.carried(home.vault, bond.id, letter.id)
 
 
 def _prekey_for(home: Home, bond: Bond, letter: Letter) -> TheirPrekey | None:
@@ -174,10 +187,8 @@ def _fill(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> Lette
     held, newest = ledger.stock(bond.id, now), ledger.newest_root(bond.id, bond.direction)
     rides = stock.riding(letter.kind, room, held, newest, now)
     root = _root_to_offer(home, bond) if rides.root else None
-    if letter.seals:
-        last, gifts = _carried(home, bond, letter, room - (KEY_BYTES if root else 0))
-        if gifts or letter.kind == letters.LETTER:
-            return _with(record, root, last, gifts)
+    if letter.seals:  # new ones would fill the bound and never be counted: no receipt says which seal was opened
+        return _with(record, root, *_carried(home, bond, letter, room - (KEY_BYTES if root else 0)))
     last = _new_gift(home, bond, letter, LAST_RESORT) if rides.last_resort else None
     gifts = tuple(_new_gift(home, bond, letter, ONE_TIME) for _ in range(rides.gifts))
     return _with(record, root, last, gifts)

@@ -175,6 +175,52 @@ def test_a_letter_sealed_again_carries_the_same_gifts_and_they_count_as_the_olde
     assert count(ada, everywhere) - len(carried) >= prekeys.stock(ada.home.vault, 1, today(ada) - 10)[0]
 
 
+UNCOUNTED = "prekeys_ours WHERE kind = 'one-time' AND letter IS NULL"
+"""Gifts that fill the bound for months and that no receipt will ever count as held."""
+
+
+def service_letter_under_way(ada: Person) -> int:
+    """A service letter of ada's that was sealed, and never comes."""
+    ada.clock.advance(days=31)
+    ada.sync()
+    [row] = letter_rows.letters_where(ada.home.vault, "kind = 1 AND direction = 'out' AND seals = 1")
+    return row.seq
+
+
+def sealed_anew(ada: Person) -> None:
+    for _ in range(2):
+        ada.clock.advance(days=40)
+        ada.sync()
+
+
+def test_a_service_letter_that_had_no_room_for_gifts_makes_none_when_sealed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of its seals made 32 that no receipt counts, until the bound of 256 was full of them (seed 114)."""
+    ada, _bo = bonded(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(stock, "gifts_wanted", lambda _held, _live: 0)
+        seq = service_letter_under_way(ada)
+    sealed_anew(ada)
+    assert count(ada, f"letters WHERE seq = {seq} AND seals > 1")
+    assert not count(ada, UNCOUNTED)
+
+
+def test_a_service_letter_with_no_keys_left_to_bring_makes_place_for_another(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    seq = service_letter_under_way(ada)
+    with ada.home.vault.transaction():  # the other side let go of all it had, or the keys were kept too long
+        ada.home.vault.run("DELETE FROM prekeys_ours WHERE letter IS NOT NULL")
+        ada.home.vault.run("DELETE FROM roots WHERE standing = 'offered'")
+    sealed_anew(ada)
+    assert count(ada, f"letters WHERE seq = {seq} AND state = 'expired' AND seals = 1")
+    assert not count(ada, f"bundles_out WHERE letter = {seq}") and not count(ada, UNCOUNTED)
+    exchange(bo, ada)
+    assert count(ada, "letters WHERE kind = 1 AND direction = 'out' AND state = 'arrived'")
+    assert prekeys.stock(ada.home.vault, 1, today(ada) - 10)[0] >= 16
+    assert count(bo, f"prekeys_theirs WHERE kind = 'one-time' AND made_day >= {today(ada) - 10}") >= 16
+
+
 def test_the_newest_prekey_is_used_first_and_none_twice(tmp_path: Path) -> None:
     ada, bo = bonded(tmp_path)
     for _ in range(6):
