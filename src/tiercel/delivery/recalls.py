@@ -25,6 +25,12 @@ ASKED_AGAIN_MAX = 256
 """Recalls asked again in one step; the rest follows with the next visit."""
 _OVER = {State.RETURNED: Reply.RETURNED, State.CROSSED: Reply.CROSSED}
 _AGAIN_MS = DUPLICATE_RECEIPT_DAYS * DAY_MS
+_NO_NEWS = {
+    Event.RECEIPT_READ: {State.READ, State.CROSSED},
+    Event.REPLY_CAME: {State.ANSWERED, State.CROSSED},
+    Event.RETURNED: {State.RETURNED, State.CROSSED},
+}
+"""What the other side says of a letter that is known already, by what it says."""
 
 # -- of ours -----------------------------------------------------------------------------------------
 
@@ -97,7 +103,12 @@ def _settled(step: Step, letter: OutLetter) -> None:
 
 
 def moved(step: Step, letter: OutLetter, event: Event, what: str) -> State | None:
-    """Move a letter by what the other side said of it; if that makes it crossed, the other side is told."""
+    """Move a letter by what the other side said of it; if that makes it crossed, the other side is told.
+
+    What came over several roads, or was said again, is one step of its way.
+    """
+    if letter.state in _NO_NEWS.get(event, ()):
+        return State(letter.state)
     state = way.happened(step, letter, event, what)
     if state == State.CROSSED and letter.state != State.CROSSED:
         step.ledger.add_way(letter.seq, step.now_ms, "crossed: it was returned, and it was read")

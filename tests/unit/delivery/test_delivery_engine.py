@@ -102,6 +102,29 @@ def test_a_receipt_that_comes_twice_is_one_step(desk: Desk) -> None:
     assert [what for _seq, what in desk.ledger.way].count("receipt: arrived") == 1
 
 
+@pytest.mark.parametrize(("note", "step"), [(READ, "receipt: read"), (RETURNED, "returned: the other side")])
+def test_what_comes_over_several_roads_is_one_step(desk: Desk, note: Note, step: str) -> None:
+    seq = desk.sent()
+    for _ in range(3):
+        desk.hear(note)
+    state = desk.ledger.out[seq].state
+    assert [what.startswith(step) for _seq, what in desk.ledger.way].count(True) == 1
+    desk.hear(READ if note is RETURNED else RETURNED)
+    assert state in ("read", "returned") and desk.ledger.out[seq].state == "crossed"
+    before = len(desk.ledger.way)
+    desk.hear(note)
+    desk.tell(ReplyCame(1, ID))
+    assert (len(desk.ledger.way), desk.ledger.out[seq].state) == (before, "crossed")
+
+
+def test_an_answer_is_a_step_once(desk: Desk) -> None:
+    seq = desk.sent()
+    for _ in range(2):
+        desk.tell(ReplyCame(1, ID))
+    assert [what for _seq, what in desk.ledger.way] == ["accepted", "sealed", "answered"]
+    assert desk.ledger.out[seq].state == "answered"
+
+
 def test_under_a_superseded_generation_only_receipts_count(desk: Desk) -> None:
     seq = desk.sent()
     desk.hear(RETURNED, superseded=True)
