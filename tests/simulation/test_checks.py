@@ -261,17 +261,20 @@ def telling_name(world: World) -> None:
     world.checks.parcel_leaves(world, world.people["ada"], "post", "letter-to-bo.bin", bytes(64))
 
 
-def planned(world: World, digest: bytes, parcels: int, length: int = 3584) -> None:
+def planned(
+    world: World, digest: bytes, parcels: int, length: int = 3584, *, passes: int = 1, at: int = 5, refs: int = 2
+) -> None:
     ada = world.people["ada"]
     letter = seq(ada, letters(world, "ada")[-1])
-    sql = "INSERT INTO bundles_out (hash, bond, letter, kind, length, sealed) VALUES (?, 1, ?, 1, ?, x'00')"
+    sql = "INSERT OR IGNORE INTO bundles_out (hash, bond, letter, kind, length, sealed) VALUES (?, 1, ?, 1, ?, x'00')"
     run(ada, sql, digest, letter, length)
+    run(ada, "UPDATE sendings SET passes = ? WHERE bundle = ?", passes, digest)
     for n in range(parcels):
-        name = digest.hex()[:2] * 12 + "a" + "abcdefgh"[n]
+        name = digest.hex()[:2] * 12 + "abcdefgh"[at % 8] + "abcdefgh"[n]
         run(
             ada,
-            "INSERT INTO handed (carrier, name, bond, bundle, refs, profile, at) VALUES (1, ?, 1, ?, ?, 'file', 5)",
-            name, digest, bytes(10),
+            "INSERT INTO handed (carrier, name, bond, bundle, refs, profile, at) VALUES (1, ?, 1, ?, ?, 'file', ?)",
+            name, digest, bytes(5 * refs), at,
         )  # fmt: skip
     world.checks.parcel_leaves(world, ada, "post", name, bytes(64))
 
@@ -279,6 +282,17 @@ def planned(world: World, digest: bytes, parcels: int, length: int = 3584) -> No
 def another_face(world: World) -> None:
     planned(world, b"\xaa" * 32, 1)
     planned(world, b"\xbb" * 32, 2)
+
+
+def another_face_of_the_next_pass(world: World) -> None:
+    planned(world, b"\xaa" * 32, 1)
+    planned(world, b"\xaa" * 32, 2, passes=2, at=6)
+
+
+def another_face_once_all_was_gone(world: World) -> None:
+    planned(world, b"\xaa" * 32, 1)
+    run(world.people["ada"], "DELETE FROM handed WHERE bundle = ?", b"\xaa" * 32)
+    planned(world, b"\xaa" * 32, 2, at=6)
 
 
 def no_class(world: World) -> None:
@@ -368,7 +382,8 @@ AFTER_A_STEP: list[tuple[str, Break]] = [
     ("I8", secret_back),
     ("I9", put_before_commit), ("I9", taken_off_before_commit), ("I9", unnamed), ("I9", receipt_too_early),
     ("I11", too_many_gifts), ("I11", too_many_steps),
-    ("I12", telling_name), ("I12", another_face), ("I12", no_class),
+    ("I12", telling_name), ("I12", another_face), ("I12", another_face_of_the_next_pass),
+    ("I12", another_face_once_all_was_gone), ("I12", no_class),
     ("I13", told_of_a_copy), ("I13", sent_in_doubt),
     ("I14", expired_in_doubt), ("I14", expired_too_early), ("I14", key_died_young),
 ]  # fmt: skip
@@ -388,6 +403,16 @@ def test_a_broken_world_is_seen_after_a_step(world: World, violated: str, broken
         broken(world)
         look(world, checks)
     assert seen.value.id == violated
+
+
+def test_I12_answers_that_add_up_to_a_pass_are_no_pass(world: World) -> None:
+    checks = lived(world, "I12")
+    planned(world, b"\xaa" * 32, 1)
+    planned(world, b"\xaa" * 32, 2, at=6, refs=1)  # two wants were heard at one visit
+    planned(world, b"\xbb" * 32, 2, refs=1, passes=0)  # on a road that no pass went over yet
+    look(world, checks)
+    with pytest.raises(Violation):
+        planned(world, b"\xbb" * 32, 2, at=6, refs=1)  # it comes about with the next pass
 
 
 @pytest.mark.parametrize(("violated", "broken"), AT_THE_END, ids=lambda each: getattr(each, "__name__", each))

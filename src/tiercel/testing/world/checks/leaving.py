@@ -20,6 +20,12 @@ _PLANNED = (
     " JOIN carriers c ON c.id = h.carrier LEFT JOIN bundles_out b ON b.hash = h.bundle"
     " WHERE c.name = ? AND h.name = ?"
 )
+_AT_ONCE = (
+    "SELECT count(*) FILTER (WHERE at = ?3), sum(length(refs)) FILTER (WHERE at = ?3) / 5,"
+    " count(*) FILTER (WHERE at <> ?3),"
+    " ifnull((SELECT passes FROM sendings WHERE carrier = ?1 AND bundle = ?2), 0)"
+    " FROM handed WHERE carrier = ?1 AND bundle = ?2"
+)
 _NAME = re.compile("[a-z2-7]{26}")
 
 
@@ -73,6 +79,7 @@ class SameFace(Check):
     def __init__(self) -> None:
         self._names: set[tuple[str, str, str]] = set()
         self._planned: set[tuple[str, bytes, int, int]] = set()
+        self._passes: dict[tuple[str, bytes, int], int] = {}
         self._faces: dict[tuple[str, int], tuple[str, int, int]] = {}
 
     def parcel_leaves(self, world: WorldSeen, person: PersonSeen, road: str, name: str, parcel: bytes) -> None:
@@ -86,17 +93,28 @@ class SameFace(Check):
         if (person.name, bundle, carrier, at) in self._planned:
             return
         self._planned.add((person.name, bundle, carrier, at))
-        count = person.home.vault.one(
-            "SELECT count(*), sum(length(refs)) / 5 FROM handed WHERE carrier = ? AND bundle = ? AND at = ?",
-            carrier, bundle, at,
-        )  # fmt: skip
-        assert count is not None
-        self._same(person, road_kind, length, (profile, *count))
+        found = person.home.vault.one(_AT_ONCE, carrier, bundle, at)
+        assert found is not None
+        parcels, symbols, others, passes = found
+        if self._is_pass((person.name, bundle, carrier), passes, others):
+            self._same(person, road_kind, length, (profile, parcels, symbols))
+
+    def _is_pass(self, sending: tuple[str, bytes, int], passes: int, others: int) -> bool:
+        """Whether what was planned at one instant is a whole pass, and not answers to wants, which may add up to one.
+
+        Args:
+            sending: Person, bundle and road.
+            passes: As the vault counts them; anew once nothing of the bundle lies there any more.
+            others: Parcels of the bundle there that were planned at other instants.
+        """
+        before = self._passes.get(sending, 0)
+        self._passes[sending] = max(before, passes)
+        return passes > before or (passes == 1 and not others)
 
     def _same(self, person: PersonSeen, road_kind: str, length: int, face: tuple[str, int, int]) -> None:
         layout = layout_of(length)
         if face[2] < layout.groups * layout.k:
-            return  # the answer to a want is as long as what is missing
+            return  # what it had more was set aside before it was put
         known = self._faces.setdefault((road_kind, length), face)
         sentence = f"{length} bytes went on a {road_kind} as {face} and before as {known}"
         self.need(known == face, f"{person.name}: {sentence}")
