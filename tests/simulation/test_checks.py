@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tiercel.limits import DAY_MS
+from tiercel.testing.world.alone import Way
 from tiercel.testing.world.checks import Checks, Violation
 from tiercel.testing.world.checks.every import every_check
 from tiercel.testing.world.history import Saved, Shown
@@ -435,6 +436,20 @@ def test_no_gap_is_asked_for_before_a_letter_of_which_only_word_came(world: Worl
     run(bo, "UPDATE letters SET state = 'read' WHERE seq = ?", seq(bo, third))
     with pytest.raises(Violation, match="I6"):
         look(world, checks)
+
+
+def test_I10_what_changed_without_a_step_is_seen_after_the_act_that_changed_it(world: World) -> None:
+    """All letters are looked at after so many acts, and whoever has another bond acts more often (seed 3092645709)."""
+    way = Way(("ada", "bo"))
+    world.checks = Checks([way])
+    world.live()
+    before, bo = len(way.steps), world.people["bo"]
+    way.after_step(world, bo, [], full=False)
+    assert way.steps[before:] == []
+    letter = letters(world, "bo")[-1]
+    change(bo, letter, state="expired")
+    way.after_step(world, bo, [], full=False)
+    assert [(who, state) for _at, who, _n, state in way.steps[before:]] == [("bo", "expired")]
 
 
 def test_every_checker_is_broken_here() -> None:

@@ -132,15 +132,21 @@ def lying(vault: Vault, carrier: int, bundle: bytes) -> Lying:
 
 
 def over_on(vault: Vault, carrier: int, before_ms: int, after_ms: int) -> list[str]:
-    """Names to come off a road: of what is over, of notes not put, and of what was planned outside of two instants."""
+    """Names to come off a road: of what is over, of notes not put, and of what was planned outside of two instants.
+
+    In the order of planning: which come off before a road fails is then no matter of how the names, and so the
+    randomness that all bonds share, fell out.
+    """
     found = vault.all(
-        "SELECT name FROM handed INDEXED BY handed_over WHERE carrier = ?1 AND over = 1"
-        " UNION SELECT name FROM handed INDEXED BY handed_notes WHERE carrier = ?1 AND bundle IS NULL AND put = 0"
-        " UNION SELECT name FROM handed INDEXED BY handed_at WHERE carrier = ?1 AND at <= ?2"
-        " UNION SELECT name FROM handed INDEXED BY handed_at WHERE carrier = ?1 AND at > ?3",
+        "SELECT rowid, name FROM handed INDEXED BY handed_over WHERE carrier = ?1 AND over = 1"
+        " UNION SELECT rowid, name FROM handed INDEXED BY handed_notes"
+        "  WHERE carrier = ?1 AND bundle IS NULL AND put = 0"
+        " UNION SELECT rowid, name FROM handed INDEXED BY handed_at WHERE carrier = ?1 AND at <= ?2"
+        " UNION SELECT rowid, name FROM handed INDEXED BY handed_at WHERE carrier = ?1 AND at > ?3"
+        " ORDER BY 1",
         carrier, before_ms, after_ms,
     )  # fmt: skip
-    return [row[0] for row in found]
+    return [name for _rowid, name in found]
 
 
 def pairing_names(vault: Vault, carrier: int, bond: int, but: bytes) -> list[str]:
@@ -165,13 +171,16 @@ def drop_handed(vault: Vault, carrier: int, name: str) -> None:
 
 
 def due_on(vault: Vault, carrier: int, kind: int, by_ms: int, most: int) -> list[DueBundle]:
-    """What is due on a road: urgent letters first, then the oldest. Bundles of a letter that was asked back wait."""
+    """What is due on a road: urgent letters first, then the oldest; enclosures in the order they were attached.
+
+    Bundles of a letter that was asked back wait.
+    """
     found = vault.all(
         "SELECT hash, b.bond, letter, b.kind, length, made_day, next_index, passes, accepted_at, after_days"
         " FROM sendings AS s CROSS JOIN bundles_out AS b ON hash = bundle CROSS JOIN letters AS l ON seq = letter"
         " CROSS JOIN bond_carriers AS r ON r.bond = s.bond AND r.carrier = s.carrier"
         " WHERE s.carrier = ? AND (due_at <= ? OR due_at > ?) AND b.kind = ? AND recall_at IS NULL"
-        " ORDER BY urgent DESC, seq, hash LIMIT ?",
+        " ORDER BY urgent DESC, seq, b.rowid LIMIT ?",
         carrier, by_ms, _ahead(by_ms), kind, most,
     )  # fmt: skip
     return [DueBundle(*row) for row in found]

@@ -15,7 +15,7 @@ from typing import Final
 from . import symbolic
 from .checks import Check, Checks, Violation
 from .checks.base import PersonSeen, WorldSeen
-from .checks.rows import Row
+from .checks.rows import Row, all_letters
 from .plan import Act, BondPlan, PersonPlan, Plan, RoadPlan
 from .run import Outcome
 from .world import World
@@ -29,7 +29,12 @@ _THEIRS: Final = 10_000_000
 
 
 class Way(Check):
-    """Writes down what becomes of the letters between two people: time, writer, which letter, state."""
+    """Writes down what becomes of the letters between two people: time, writer, which letter, state.
+
+    It looks at every letter after every act. Other checkers are shown those with new steps, and all of them after so
+    many acts of a person: whoever has another bond acts more often, and what changed without a step would be seen on
+    another day.
+    """
 
     id = "I10"
 
@@ -40,7 +45,7 @@ class Way(Check):
         self._numbers: dict[str, int] = {}
 
     def after_step(self, world: WorldSeen, person: PersonSeen, letters: Sequence[Row], full: bool) -> None:
-        for each in letters:
+        for each in all_letters(person):
             written = world.history.written.get(each.id)
             if written is None or {written.writer, written.reader} != set(self._people):
                 continue
@@ -68,7 +73,7 @@ def compare(seed: int, plan: Plan, folder: Path) -> Outcome:
     different = next((pair for pair in zip(*ways, strict=False) if pair[0] != pair[1]), None)
     if different is not None or len(ways[0]) != len(ways[1]):
         outcome.violation = Way.id
-        outcome.sentence = f"with another bond and without it: {different or [way[-1] for way in ways]}"
+        outcome.sentence = f"with another bond and without it: {different or [way[-1:] for way in ways]}"
     return outcome
 
 

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .run import Outcome, Worker, crypto_of
+from .run import Outcome, Worker, compared, crypto_of
 
 REGRESSIONS = Path(__file__).resolve().parents[4] / "tests" / "simulation" / "regressions"
+BESIDE = "I10"
+"""Violated by two lives, with another bond and without."""
 LIVES_MAX, SECONDS_MAX = 400, 900.0
 """Lives of a plan at most, and time; what is left then is small enough."""
 
@@ -50,7 +52,8 @@ class Shrinker:
         if not self._worker.fit:
             self._worker.close()
             self._worker = self._new()
-        return self._worker.live(plan["seed"], plan=plan).violation == self.violation
+        outcome = self._worker.live(plan["seed"], plan=plan, alone=self.violation == BESIDE)
+        return outcome.violation == self.violation
 
     def small(self, plan: _Raw) -> _Raw:
         """The smallest plan that was found."""
@@ -131,6 +134,9 @@ def shrink_seed(seed: int, out: Path, say: Say, days: float | None = None) -> in
     crypto = crypto_of(seed)
     with Worker(crypto) as worker:
         outcome = worker.live(seed, tell_plan=True, days=days)
+        if outcome.violation is None and compared(seed):
+            beside = worker.live(seed, days=days, alone=True)
+            outcome.violation, outcome.sentence = beside.violation, beside.sentence
     if outcome.violation is None:
         say("nothing was violated")
         return 0
@@ -171,4 +177,4 @@ def replay(path: Path) -> Outcome:
     """Live the world of a kept plan in a worker of its own."""
     raw = json.loads(path.read_text("utf-8"))
     with Worker(raw["crypto"]) as worker:
-        return worker.live(raw["plan"]["seed"], plan=raw["plan"])
+        return worker.live(raw["plan"]["seed"], plan=raw["plan"], alone=raw["violation"] == BESIDE)
