@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from .swarm import Draw
 
-VISIT_DAYS: Final = (6.0, 45.0)
+VISIT_DAYS: Final = (8.0, 60.0)
 BUSY_DAYS: Final = (1.0, 4.0)  # of one person in ten, who also writes often
-WRITE_DAYS: Final = (14.0, 250.0)
+WRITE_DAYS: Final = (20.0, 300.0)
 _HOURS: Final = 1 / 24
 _STRUCK: Final = {"clone": 0.3, "plant": 0.3}  # how likely a fault that is on strikes a person; else 0.8
 

@@ -18,7 +18,7 @@ from .faults import PARCEL_FAULTS
 from .habits import life_of
 from .plan import Act, BondPlan, PersonPlan, Plan, RoadPlan, Value
 
-YEARS: Final = (3.0, 10.0)
+YEARS: Final = (3.0, 12.0)
 _TWO_WAY: Final = ("relay", "mail", "folder", "stick")
 _DELAY_DAYS: Final = {
     "relay": (0.001, 0.02), "mail": (0.001, 4.0), "folder": (0.01, 3.0), "stick": (0.0, 0.0), "lan": (0.0001, 0.001),
