@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tiercel.delivery.effects import Put, TakeOff
 from tiercel.delivery.events import (
@@ -94,13 +94,27 @@ def bundle_unfit(step: Step, event: BundleUnfit) -> None:
 
 
 def road_ready(step: Step, event: RoadReady) -> None:
-    """Put what is due: the rest of what was planned, else a whole pass of what has waited long enough for a word."""
+    """Put what is due: the rest of what was planned, else a whole pass of what has waited long enough for a word.
+
+    Where nothing of the first is to be put now, each was given a later instant, and the next are looked at.
+    """
+    most, before = DUE_AT_ONCE + len(event.unfit), set[bytes]()
+    while True:
+        found = step.ledger.due_on(event.seen.road, event.kind, due_by(step.moment), most)
+        if _put_due(step, event, found) or len(found) < most or before.issuperset(due.bundle for due in found):
+            return
+        before = {due.bundle for due in found}
+
+
+def _put_due(step: Step, event: RoadReady, found: Sequence[DueBundle]) -> int:
+    """Look at what is due; give back how many parcels are to be put now."""
     parcels = 0
-    for due in step.ledger.due_on(event.seen.road, event.kind, due_by(step.moment), DUE_AT_ONCE + len(event.unfit)):
+    for due in found:
         if due.bundle not in event.unfit:
             parcels += _look(step, event.seen, due)
         if parcels >= PUT_AT_ONCE and event.kind == Kind.ENCLOSURE:
-            return
+            break
+    return parcels
 
 
 def next_due(ledger: Ledger, moment: Moment) -> int | None:

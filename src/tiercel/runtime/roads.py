@@ -131,11 +131,11 @@ def set_bond_roads(home: Home, name: str, wanted: Sequence[tuple[str, int]]) -> 
     bond, chosen = home.bond(name), [(home.carrier(road), days) for road, days in wanted]
     _check_choice(bond.name, chosen)
     with home.vault.transaction():
-        for road in roads.roads_of(home.vault, bond.id):
-            if road.carrier not in {row.id for row, _days in chosen}:
-                roads.leave(home.vault, bond.id, road.carrier)
         for place, (row, days) in enumerate(chosen):
             roads.join(home.vault, bond.id, row.id, place, days)
+        for road in roads.roads_of(home.vault, bond.id):  # last: what is to be said there goes over to the new ones
+            if road.carrier not in {row.id for row, _days in chosen}:
+                roads.leave(home.vault, bond.id, road.carrier)
     return bond_roads(home, bond.name)
 
 

@@ -60,6 +60,8 @@ class BondRoad:
 def join(vault: Vault, bond: int, carrier: int, place: int = 0, after_days: int = 0) -> None:
     """Let a bond use a carrier, or change its place and eagerness; what is under way is looked at with the next visit.
 
+    What waits to be said on other roads of the bond is said on a new one too: one of them may be left.
+
     Args:
         vault: With the caller's transaction open.
         bond: Which bond.
@@ -67,6 +69,13 @@ def join(vault: Vault, bond: int, carrier: int, place: int = 0, after_days: int 
         place: Smaller is used first.
         after_days: How long a letter waits without a receipt before this carrier is used for it.
     """
+    vault.run(
+        "INSERT OR IGNORE INTO notes_due (bond, carrier, what, subject, detail, visit, due_at)"
+        " SELECT bond, ?2, what, subject, detail, max(visit), min(due_at) FROM notes_due WHERE bond = ?1"
+        " AND NOT EXISTS (SELECT 1 FROM bond_carriers WHERE bond = ?1 AND carrier = ?2)"
+        " GROUP BY what, subject, detail ORDER BY min(id)",
+        bond, carrier,
+    )  # fmt: skip
     vault.run(
         "INSERT INTO bond_carriers (bond, carrier, place, after_days) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (bond, carrier) DO UPDATE SET place = excluded.place, after_days = excluded.after_days",
