@@ -118,7 +118,7 @@ def send_anew(home: Home, letter_id: str, bond: str) -> LetterView:
 
     Raises:
         NotBonded: That bond is not confirmed by both sides, or is over.
-        StateForbids: The letter is not held, or its own bond is not over.
+        StateForbids: The letter is not held, its own bond is not over, or its enclosures are on their way already.
 
     Source: spec/bond.md 6.
     """
@@ -129,10 +129,22 @@ def send_anew(home: Home, letter_id: str, bond: str) -> LetterView:
             raise StateForbids("Only a letter held for a bond that is over is written anew.")
         if target.state != "bonded":
             raise _not_bonded(target, target.state, "the letter is kept as it is")
+        _check_free(home, letter)
         fresh = _copied(home, letter, target)
         _accept(home, fresh)
         letters.add_event(home.vault, letter.seq, home.clock.now_ms(), f"written anew as {to_base32(fresh.id)[:8]}")
     return view(home, _again(home, fresh))
+
+
+def _check_free(home: Home, letter: Letter) -> None:
+    """A sealed enclosure is sent under one bond at a time: a second letter would wait for it for ever."""
+    other = letters.shares_enclosures(home.vault, letter.seq)
+    if other is not None:
+        name = bonds.bond_by_id(home.vault, other.bond).name
+        raise StateForbids(
+            f"This letter was written anew to {name}, and its enclosures are still on their way; nothing was changed.",
+            remedy=f"Once they have arrived it can go elsewhere; or take that letter back: {to_base32(other.id)[:8]}",
+        )
 
 
 def _copied(home: Home, letter: Letter, target: Bond) -> Letter:

@@ -239,6 +239,21 @@ def with_enclosures_under_way(vault: Vault) -> list[Letter]:
     return letters_where(vault, f"seq IN ({sent} UNION {sealed}) ORDER BY seq")
 
 
+def shares_enclosures(vault: Vault, letter: int) -> Letter | None:
+    """Another letter of ours, under way or to go on, that carries an enclosure of this one: it is sent under one bond.
+
+    Args:
+        vault: Open.
+        letter: Its ``seq``.
+    """
+    mine = "SELECT bundle_hash FROM enclosures WHERE letter = ?1"
+    carried = f"SELECT letter FROM enclosures WHERE bundle_hash IN ({mine})"
+    goes_on = "state IN ('accepted', 'sealed', 'handed over') OR seq IN (SELECT letter FROM bundles_out)"
+    doubted = "state = 'held' AND bond IN (SELECT id FROM bonds WHERE state = 'bonded')"
+    where = f"seq IN ({carried}) AND seq <> ?1 AND direction = 'out' AND ({goes_on} OR {doubted}) ORDER BY seq LIMIT 1"
+    return next(iter(letters_where(vault, where, letter)), None)
+
+
 def change_text(vault: Vault, letter: Letter, text: str) -> None:
     """Put another text in the place of a letter's, also in the search index."""
     vault.run("DELETE FROM letters_fts WHERE rowid = ?", letter.seq)

@@ -76,6 +76,25 @@ def test_one_letter_goes_because_its_writer_says_so(tmp_path: Path) -> None:
     assert len({row[0] for row in secrets}) == len({row[1] for row in secrets}) == 2, "the two have nothing in common"
 
 
+def test_enclosures_on_their_way_are_not_promised_to_a_second_letter(tmp_path: Path) -> None:
+    """The sealed enclosure was under way for the first one: of the second only the text was ever sent."""
+    ada, bo = bonded(tmp_path)
+    (tmp_path / "map.png").write_bytes(b"here be dragons" * 999)
+    goes = ada.write("with a map", enclosures=(tmp_path / "map.png",))
+    bonds.end(ada.home, "bo")
+    bonded_anew(ada, bo)
+    first = writing.send_anew(ada.home, goes, "bo again")
+    for _now_and_once_it_left in range(2):
+        with pytest.raises(StateForbids, match="anew to bo again, and its enclosures are still on their way"):
+            writing.send_anew(ada.home, goes, "bo again")
+        ada.sync()
+    assert len(reading.letters(ada.home)) == 2, "nothing was changed"
+    exchange(bo, ada)
+    second = writing.send_anew(ada.home, goes, "bo again")
+    exchange(ada, bo)
+    assert ada.state(first.id) == ada.state(second.id) == "arrived"
+
+
 def test_only_what_is_held_for_a_bond_that_is_over_is_written_anew(tmp_path: Path) -> None:
     ada, bo = bonded(tmp_path)
     exchange(ada, bo)
