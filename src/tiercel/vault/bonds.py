@@ -153,7 +153,8 @@ def drop_old_offers(vault: Vault, bond: int, direction: int, kept: int) -> int:
 def take_generation(vault: Vault, bond: int, direction: int, generation: int, now_ms: int) -> None:
     """Make a generation that was offered current, and every older one superseded; of any other nothing changes.
 
-    One superseded stays so: after a copy was put back it may have a higher number than the root in use.
+    One superseded stays so: after a copy was put back it may have a higher number than the root in use. One that is
+    older than the root in use is superseded with its first parcel: a vault that was left for a copy offered it.
     """
     where = "bond = ? AND direction = ? AND generation "
     offered = f"SELECT 1 FROM roots WHERE {where} = ? AND standing = 'offered'"
@@ -163,9 +164,10 @@ def take_generation(vault: Vault, bond: int, direction: int, generation: int, no
         f"UPDATE roots SET standing = 'superseded', since_at = ? WHERE {where} < ? AND standing <> 'superseded'",
         now_ms, bond, direction, generation,
     )  # fmt: skip
+    newer = vault.one(f"SELECT 1 FROM roots WHERE {where} > ? AND standing = 'current'", bond, direction, generation)
     vault.run(
-        f"UPDATE roots SET standing = 'current', since_at = ? WHERE {where} = ? AND standing = 'offered'",
-        now_ms, bond, direction, generation,
+        f"UPDATE roots SET standing = ?, since_at = ? WHERE {where} = ?",
+        "current" if newer is None else "superseded", now_ms, bond, direction, generation,
     )  # fmt: skip
 
 

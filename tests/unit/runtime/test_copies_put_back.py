@@ -381,6 +381,23 @@ def test_a_root_from_the_other_side_is_bounded(tmp_path: Path, monkeypatch: pyte
         assert len(warnings(bo)) == 1
 
 
+def test_a_root_offered_late_by_a_vault_that_was_left_is_not_in_use_beside_the_newer(tmp_path: Path) -> None:
+    _ada, bo = bonded(tmp_path)
+    vault, now = bo.home.vault, bo.clock.now_ms()
+    bond = bond_rows.all_bonds(vault)[0]
+    epoch = bond_rows.roots_of(vault, bond.id, 0)[0].epoch
+    with vault.transaction():
+        bond_rows.begin_anew(vault, bond_rows.Root(bond.id, 0, 900, epoch, bytes(32), "current", now))
+        bond_rows.add_root(vault, bond_rows.Root(bond.id, 0, 800, epoch, bytes(range(32)), "offered", now))
+        bond_rows.take_generation(vault, bond.id, 0, 800, now)
+        between = {root.generation: root.standing for root in bond_rows.roots_of(vault, bond.id, 0)}
+        bond_rows.add_root(vault, bond_rows.Root(bond.id, 0, 1000, epoch, bytes(range(1, 33)), "offered", now))
+        bond_rows.take_generation(vault, bond.id, 0, 1000, now)
+    standing = {root.generation: root.standing for root in bond_rows.roots_of(vault, bond.id, 0)}
+    assert between == {0: "superseded", 800: "superseded", 900: "current"}
+    assert standing == {0: "superseded", 800: "superseded", 900: "superseded", 1000: "current"}
+
+
 def test_a_bond_being_made_is_not_gone_on_with(tmp_path: Path) -> None:
     from people import ada_and_bo
 
