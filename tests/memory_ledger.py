@@ -129,6 +129,15 @@ class MemoryLedger:
     def held(self, _bond: int) -> list[OutLetter]:
         return [each for each in self.out.values() if each.state == "held"]
 
+    def unfinished(self, _bond: int) -> list[OutLetter]:
+        return []
+
+    def encloses(self, _letter: int) -> bool:
+        return False
+
+    def send_enclosures(self, _bond: int, _letter: int) -> None:
+        raise NotImplementedError
+
     def bundles_of(self, letter: int) -> list[OutBundle]:
         return [each for each in self.bundles.values() if each.letter == letter]
 

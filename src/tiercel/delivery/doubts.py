@@ -60,12 +60,14 @@ def letter_sent(step: Step, event: LetterSent) -> None:
 
 
 def bond_confirmed(step: Step, event: BondConfirmed) -> None:
-    """It was they: what was held goes on by itself."""
+    """It was they: what was held goes on by itself, also the enclosures of a letter that was read meanwhile."""
     if step.ledger.bond(event.bond).doubted_at is None:
         return
     step.ledger.change_bond(event.bond, doubted_at=None, service_at=None)
     for letter in step.ledger.held(event.bond):
         way.happened(step, letter, Event.CONFIRMED, "the bond was confirmed: it goes on")
+    for letter in step.ledger.unfinished(event.bond):
+        step.ledger.send_enclosures(event.bond, letter.seq)
 
 
 def _hold(step: Step, letter: OutLetter) -> None:

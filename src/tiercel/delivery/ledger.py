@@ -118,6 +118,10 @@ class Due(Protocol):
         """All letters of ours that are held."""
         ...
 
+    def unfinished(self, bond: int) -> Sequence[OutLetter]:
+        """Letters of ours that were read or answered, and are not known to be there with all their enclosures."""
+        ...
+
     def empty_quarantine(self, before_ms: int) -> None:
         """Forget what was set aside before an instant, unless its bytes are kept for a later version."""
         ...
@@ -148,6 +152,14 @@ class Bundles(Protocol):
 
     def drop_bundles(self, letter: int, kind: int | None = None) -> None:
         """Stop sending a letter, or only its bundles of one kind; its parcels come off the roads at the next visit."""
+        ...
+
+    def encloses(self, letter: int) -> bool:
+        """Whether a letter of ours has enclosures."""
+        ...
+
+    def send_enclosures(self, bond: int, letter: int) -> None:
+        """Put the enclosures of a letter of ours under way that are not."""
         ...
 
     def in_bundle(self, bond: int, bundle: bytes) -> InBundle | None:

@@ -7,6 +7,9 @@ from tiercel.delivery.states import Event, State, after
 from tiercel.delivery.step import Step
 from tiercel.parcel.box import Kind
 
+_LET_GO = (State.HELD, State.ACCEPTED)
+"""States in which a letter that left before may have no bundles though it is not over: its bond was in doubt."""
+
 
 def happened(
     step: Step, letter: OutLetter, event: Event, what: str, road: str | None = None, until: int | None = None
@@ -31,6 +34,8 @@ def happened(
 def confirmed(step: Step, letter: OutLetter, whole: bool) -> None:
     """The other side opened a letter: count its gifts as held, switch to the root it carried, stop sending it.
 
+    Enclosures that a doubt let go of are sent again at once, or when the bond is confirmed.
+
     Args:
         step: At work.
         letter: One of ours.
@@ -41,7 +46,10 @@ def confirmed(step: Step, letter: OutLetter, whole: bool) -> None:
     if letter.carried_root is not None:
         ledger.take_generation(letter.bond, bond.direction, letter.carried_root, step.now_ms)
     ledger.drop_bundles(letter.seq, int(Kind.LETTER))
-    if whole or not ledger.bundles_of(letter.seq):
+    if not whole and letter.state in _LET_GO and ledger.encloses(letter.seq):
+        if bond.state == "bonded" and bond.doubted_at is None:
+            ledger.send_enclosures(bond.id, letter.seq)
+    elif whole or not ledger.bundles_of(letter.seq):
         ledger.drop_bundles(letter.seq)
         if letter.arrived_at is None:
             ledger.change_letter(letter.seq, arrived_at=step.now_ms)

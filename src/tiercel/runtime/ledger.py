@@ -20,6 +20,7 @@ from tiercel.vault.rows import select, select_one, update
 from tiercel.vault.store import Vault
 
 from . import lacking
+from .enclosing import send_enclosures
 from .key_ledger import KeyLedger
 from .road_ledger import RoadLedger
 
@@ -145,6 +146,11 @@ class VaultLedger(RoadLedger, KeyLedger):
         where = f"WHERE +bond = ? AND {_OURS} AND state = 'held' ORDER BY seq"
         return select(self.vault, OutLetter, "letters", where, bond)
 
+    def unfinished(self, bond: int) -> list[OutLetter]:
+        """Read, and not whole there."""
+        here = f"+bond = ? AND {_OURS} AND state IN ('read', 'answered') AND arrived_at IS NULL"
+        return select(self.vault, OutLetter, "letters", f"WHERE {here} ORDER BY seq", bond)
+
     def empty_quarantine(self, before_ms: int) -> None:
         """Forget."""
         bundles.empty_quarantine(self.vault, before_ms)
@@ -175,6 +181,14 @@ class VaultLedger(RoadLedger, KeyLedger):
     def drop_bundles(self, letter: int, kind: int | None = None) -> None:
         """Stop sending."""
         bundles.drop_out(self.vault, letter, kind)
+
+    def encloses(self, letter: int) -> bool:
+        """Whether it has any."""
+        return self.vault.one("SELECT 1 FROM enclosures WHERE letter = ? LIMIT 1", letter) is not None
+
+    def send_enclosures(self, bond: int, letter: int) -> None:
+        """Under way."""
+        send_enclosures(self.vault, bond, letter)
 
     def in_bundle(self, bond: int, bundle: bytes) -> InBundle | None:
         """Theirs."""

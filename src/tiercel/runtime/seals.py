@@ -33,7 +33,6 @@ from tiercel.parcel.box import Kind as ParcelKind
 from tiercel.sealing.envelope import BondKeys, seal_letter
 from tiercel.sealing.padding import room_left
 from tiercel.sealing.prekeys import Gift, gift_of, make_prekey
-from tiercel.sealing.stream import sealed_size
 from tiercel.vault import bonds, bundles, letters, prekeys, roads, sealings, settings
 from tiercel.vault.bonds import Bond, Root
 from tiercel.vault.bundles import BundleOut
@@ -41,6 +40,7 @@ from tiercel.vault.letters import Letter
 from tiercel.vault.prekeys import LAST_RESORT, ONE_TIME, OurPrekey, TheirPrekey
 
 from . import way
+from .enclosing import send_enclosures
 from .home import Home
 from .keyring import sending
 
@@ -285,13 +285,7 @@ def _store(home: Home, bond: Bond, letter: Letter, gift: TheirPrekey, record: Le
     )
     if gift.kind == LAST_RESORT:
         sealings.ages_from(home.vault, digest, home.clock.now_ms() // DAY_MS)
-    for item in letters.enclosures_of(home.vault, letter.seq):
-        if item.file is not None and bundles.out_by_hash(home.vault, item.bundle_hash) is None:
-            length, kind = sealed_size(item.size), ParcelKind.ENCLOSURE
-            enclosed = BundleOut(
-                item.bundle_hash, bond.id, letter.seq, kind, length, None, item.file, None, None, 0, 0
-            )  # fmt: skip
-            bundles.add_out(home.vault, enclosed)
+    send_enclosures(home.vault, bond.id, letter.seq)
     carried = record.root.generation if record.root is not None else None
     if letter.seals and letter.carried_root != carried:
         carried = None  # its receipt will not say which seal was opened

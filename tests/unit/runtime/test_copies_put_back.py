@@ -113,6 +113,40 @@ def test_everything_to_a_bond_in_doubt_is_held_until_it_is_confirmed(tmp_path: P
     assert prekeys.stock(bo.home.vault, 1, 0)[0] >= GIFTS_LOW, "L3: the stock recovers"
 
 
+@pytest.mark.parametrize("confirmed_first", [False, True])
+def test_enclosures_of_a_held_letter_go_on_though_its_text_is_read_meanwhile(
+    tmp_path: Path, confirmed_first: bool
+) -> None:
+    """The doubt let go of them, and a sign of reading made the letter pass for whole: they were never sent again."""
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    (tmp_path / "map.png").write_bytes(b"here be dragons" * 100_000)
+    letter = ada.write("with a map", enclosures=(tmp_path / "map.png",))
+    ada.sync()
+    enclosed = "SELECT name FROM handed WHERE bundle IN (SELECT hash FROM bundles_out WHERE kind = 2)"
+    names = {name for (name,) in ada.home.vault.all(enclosed)}
+    for path in parcels(tmp_path / "post"):
+        if path.name[:26] in names:
+            path.unlink()
+    bo.sync()
+    put_back(bo, copied(bo, tmp_path / "copy"))
+    exchange(bo, ada, rounds=1)
+    assert ada.state(letter) == "held"
+    reading.read(bo.home, letter, receipt=True)
+    bo.sync()
+    if confirmed_first:
+        bonds.confirm(ada.home, "bo")
+    ada.sync()
+    assert ada.state(letter) == "read" and reading.track(ada.home, letter).events[-1].what == "receipt: read"
+    if not confirmed_first:
+        assert not ada.home.vault.all("SELECT 1 FROM bundles_out WHERE kind = 2"), "nothing more is sent in doubt"
+        bonds.confirm(ada.home, "bo")
+    exchange(ada, bo)
+    saved, _size = reading.save_enclosure(bo.home, letter, 1, tmp_path)
+    assert saved.read_bytes() == b"here be dragons" * 100_000
+    assert ada.home.vault.all("SELECT count(*) FROM bundles_out WHERE kind = 2") == [(0,)]
+
+
 def test_a_held_letter_can_be_taken_back(tmp_path: Path) -> None:
     ada, bo = bonded(tmp_path)
     exchange(ada, bo)
