@@ -45,6 +45,8 @@ def copy_announced(step: Step, event: CopyAnnounced) -> None:
     bond = step.ledger.bond(event.bond)
     if bond.state == "bonded":
         step.ledger.change_bond(bond.id, doubted_at=step.now_ms, service_at=None)
+        for letter in step.ledger.unfinished(bond.id):
+            step.ledger.drop_bundles(letter.seq)  # enclosures of what was read go on when the bond is confirmed
     for letter in step.ledger.under_way(bond.id):
         if letter.kind == LETTER:
             _hold(step, letter)

@@ -113,6 +113,37 @@ def test_everything_to_a_bond_in_doubt_is_held_until_it_is_confirmed(tmp_path: P
     assert prekeys.stock(bo.home.vault, 1, 0)[0] >= GIFTS_LOW, "L3: the stock recovers"
 
 
+def lose_enclosures(person: Person, post: Path) -> None:
+    """The parcels of enclosures vanish from a folder before anybody reads them."""
+    enclosed = "SELECT name FROM handed WHERE bundle IN (SELECT hash FROM bundles_out WHERE kind = 2)"
+    names = {name for (name,) in person.home.vault.all(enclosed)}
+    for path in parcels(post):
+        if path.name[:26] in names:
+            path.unlink()
+
+
+def test_enclosures_of_a_letter_that_was_read_are_not_sent_in_doubt_either(tmp_path: Path) -> None:
+    """Such a letter is not under way any more, and so they went on to whoever had put the copy back."""
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    (tmp_path / "map.png").write_bytes(b"here be dragons" * 100_000)
+    letter = ada.write("with a map", enclosures=(tmp_path / "map.png",))
+    ada.sync()
+    lose_enclosures(ada, tmp_path / "post")
+    bo.sync()
+    reading.read(bo.home, letter, receipt=True)
+    exchange(bo, ada, rounds=1)
+    lose_enclosures(ada, tmp_path / "post")
+    put_back(bo, copied(bo, tmp_path / "copy"))
+    exchange(bo, ada, rounds=2)
+    assert ada.state(letter) == "read" and bonds.bonds(ada.home)[0].doubted_at is not None
+    assert not ada.home.vault.all("SELECT 1 FROM bundles_out WHERE kind = 2")
+    bonds.confirm(ada.home, "bo")
+    exchange(ada, bo)
+    saved, _size = reading.save_enclosure(bo.home, letter, 1, tmp_path)
+    assert saved.read_bytes() == b"here be dragons" * 100_000
+
+
 @pytest.mark.parametrize("confirmed_first", [False, True])
 def test_enclosures_of_a_held_letter_go_on_though_its_text_is_read_meanwhile(
     tmp_path: Path, confirmed_first: bool
@@ -123,11 +154,7 @@ def test_enclosures_of_a_held_letter_go_on_though_its_text_is_read_meanwhile(
     (tmp_path / "map.png").write_bytes(b"here be dragons" * 100_000)
     letter = ada.write("with a map", enclosures=(tmp_path / "map.png",))
     ada.sync()
-    enclosed = "SELECT name FROM handed WHERE bundle IN (SELECT hash FROM bundles_out WHERE kind = 2)"
-    names = {name for (name,) in ada.home.vault.all(enclosed)}
-    for path in parcels(tmp_path / "post"):
-        if path.name[:26] in names:
-            path.unlink()
+    lose_enclosures(ada, tmp_path / "post")
     bo.sync()
     put_back(bo, copied(bo, tmp_path / "copy"))
     exchange(bo, ada, rounds=1)
