@@ -68,16 +68,20 @@ class Summary:
     deadline_day: int | None
     not_before_day: int | None
     enclosures: int
-    unnumbered: int  # in: numbers of the same incarnation between this letter's and the next lower one that is here
+    unnumbered: (
+        int  # in: numbers of the same incarnation below this letter's that are not here; more if two have its own
+    )
 
 
 _BELOW = """SELECT number FROM letters AS below WHERE below.bond = letters.bond AND below.direction = 'in'
     AND below.number < letters.number AND below.incarnation IS letters.incarnation ORDER BY number DESC LIMIT 1"""
+_TWIN = """EXISTS (SELECT 1 FROM letters AS twin WHERE twin.bond = letters.bond AND twin.direction = 'in'
+    AND twin.number = letters.number AND twin.incarnation IS letters.incarnation AND twin.seq <> letters.seq)"""
 _SUMMARY = (
     "SELECT id, bond, direction, state, letters.subject, written_at, arrived_at, read_at, number, urgent, deadline_day,"
     " not_before_day,"
     " (SELECT count(*) FROM enclosures WHERE letter = letters.seq),"
-    f" iif(direction = 'in' AND number > 1, number - 1 - ifnull(({_BELOW}), 0), 0) "
+    f" iif(direction = 'in' AND number > 1, number - 1 - ifnull(({_BELOW}), 0) + {_TWIN}, 0) "
 )
 _SHOWN = "kind = 0 AND NOT (direction = 'in' AND state = 'returned')"
 

@@ -220,3 +220,15 @@ def test_many_taken_back_at_once_cost_no_search_without_end(tmp_path: Path) -> N
 def test_a_first_letter_that_claims_a_high_number(tmp_path: Path, number: int) -> None:
     _ada, bo = bonded(tmp_path)
     assert missing(bo, Chain(bo, b"o" * 16, number, b"p" * 32).next()) == number - 1
+
+
+def test_a_gap_in_the_letters_of_a_second_vault_with_the_same_numbers_is_seen(tmp_path: Path) -> None:
+    ada, bo = bonded(tmp_path)
+    sent = [ada.write(f"letter {n}", subject=str(n)) for n in (1, 2, 3)]
+    exchange(ada, bo)
+    here = next(each for each in rows.letters_where(bo.home.vault, "number = 2") if each.direction == "in")
+    twin = {"number": 2, "incarnation": here.incarnation, "previous": bytes(range(32)), "subject": "twin"}
+    with bo.home.vault.transaction():
+        rows.add_letter(bo.home.vault, id=bytes(16), bond=here.bond, direction="in", state="arrived", **twin)
+    assert dict(subjects(bo)) == {"1": 0, "2": 0, "3": 0, "twin": 1}
+    assert len(sent) == 3
