@@ -71,7 +71,7 @@ def ask_recall_again(last_ms: int, now_ms: int) -> bool:
 
 
 def gifts_wanted(held_by_peer: int, live: int) -> int:
-    """How many new prekeys to give: up to 32 held by the peer, never more than 256 alive."""
+    """How many new prekeys to give: up to 32 held by the peer, never more than 256 that it may use."""
     return max(0, min(GIFTS_TARGET - held_by_peer, GIFTS_MAX - live))
 
 

@@ -145,10 +145,13 @@ _OLDER_THERE = (
 
 
 def stock(vault: Vault, bond: int, usable_from_day: int) -> tuple[int, int]:
-    """(one-time prekeys the other side holds and may still use, all live one-time secrets)."""
+    """(one-time prekeys the other side holds and may still use, all that it may still use as far as we can know).
+
+    One past its use is kept for letters on their way, and stands in the way of no new one.
+    """
     row = vault.one(
-        f"SELECT count(*) FILTER (WHERE acked_at IS NOT NULL AND made_day >= ?1 AND NOT {_OLDER_THERE}), count(*)"
-        " FROM prekeys_ours WHERE bond = ?2 AND kind = 'one-time'",
+        f"SELECT count(*) FILTER (WHERE acked_at IS NOT NULL AND NOT {_OLDER_THERE}), count(*)"
+        " FROM prekeys_ours WHERE bond = ?2 AND kind = 'one-time' AND made_day >= ?1",
         usable_from_day, bond, usable_from_day * DAY_MS,
     )  # fmt: skip
     assert row is not None

@@ -175,6 +175,21 @@ def test_a_letter_sealed_again_carries_the_same_gifts_and_they_count_as_the_olde
     assert count(ada, everywhere) - len(carried) >= prekeys.stock(ada.home.vault, 1, today(ada) - 10)[0]
 
 
+def test_keys_past_their_use_stand_in_the_way_of_no_new_ones(tmp_path: Path) -> None:
+    """256 secrets of lost or unused gifts, kept for letters on their way, left the other side without for months."""
+    ada, bo = bonded(tmp_path)
+    long_ago = today(ada) - 130
+    with ada.home.vault.transaction():
+        for n in range(GIFTS_MAX):
+            one, _gift = make_prekey(SeededEntropy(f"old {n}"))
+            values = (one.pid, prekeys.ONE_TIME, one.seed, one.token, one.public_hash, long_ago, None, None, None)
+            prekeys.add_ours(ada.home.vault, prekeys.OurPrekey(1, *values))
+        ada.home.vault.run("UPDATE prekeys_ours SET made_day = ? WHERE kind = 'one-time'", long_ago)
+    ada.clock.advance(days=8)
+    exchange(ada, bo)
+    assert prekeys.stock(ada.home.vault, 1, today(ada) - 60)[0] >= 31
+
+
 UNCOUNTED = "prekeys_ours WHERE kind = 'one-time' AND letter IS NULL"
 """Gifts that fill the bound for months and that no receipt will ever count as held."""
 

@@ -11,6 +11,8 @@ from tiercel.limits import (
     GENERATION_KEPT_DAYS,
     GIFTS_MAX,
     PARTIAL_BUNDLES_MAX,
+    PREKEY_KEPT_DAYS,
+    PREKEY_USABLE_DAYS,
     ROOTS_OFFERED_MAX,
 )
 
@@ -18,6 +20,9 @@ from .base import Check, PersonSeen, WorldSeen
 from .rows import Row
 
 _LOOK_EVERY: Final = 16
+_SLOWEST_ROAD_DAYS: Final = 90  # paper
+_GIVEN_MAX: Final = GIFTS_MAX * -(-PREKEY_KEPT_DAYS // (PREKEY_USABLE_DAYS - _SLOWEST_ROAD_DAYS))
+"""256 for each stretch of days in which a key may be used on the slowest road, as long as secrets are kept."""
 _ROOTS_MAX: Final = 64 + 2 * GENERATION_KEPT_DAYS // EPOCH_DAYS
 """One in about 30 days lives for 247, and each copy that is put back makes one more."""
 _STEPS_MAX: Final = 200
@@ -30,7 +35,7 @@ _CEILINGS: Final[tuple[tuple[str, str, int], ...]] = (
         (PARTIAL_BUNDLES_MAX + 1) * GATHERED_BYTES_MAX,
     ),
     ("gifts held", "SELECT count(*) FROM prekeys_theirs WHERE kind = 'one-time' GROUP BY bond", GIFTS_MAX),
-    ("gifts given", "SELECT count(*) FROM prekeys_ours WHERE kind = 'one-time' GROUP BY bond", GIFTS_MAX),
+    ("gifts given", "SELECT count(*) FROM prekeys_ours WHERE kind = 'one-time' GROUP BY bond", _GIVEN_MAX),
     (
         "roots offered",
         "SELECT count(*) FROM roots WHERE standing = 'offered' GROUP BY bond, direction",
