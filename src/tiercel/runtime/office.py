@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tiercel.delivery.effects import Announce, Effect, ForgetKeys, RemoveFiles, Say
 from tiercel.delivery.engine import Engine
 from tiercel.delivery.events import Event
-from tiercel.delivery.step import Moment, Step
+from tiercel.delivery.step import Moment
 from tiercel.vault import roads
 
 from .ledger import VaultLedger
@@ -77,10 +77,6 @@ class Office:
         effects = self.engine.step(event, self.moment())
         self._begun += effects
         return effects
-
-    def at_work(self) -> Step:
-        """A step of the caller's own transaction, for what is no event of the engine: what it asks for is dropped."""
-        return Step(self.ledger, self.home.entropy, self.moment())
 
     def wake_at(self) -> int | None:
         """The next instant at which a visit has something to do that no road brings; UTC milliseconds, or None."""
