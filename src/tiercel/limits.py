@@ -41,6 +41,7 @@ WANT_AGAIN_DAYS: Final = 7  # what an enclosure lacks is asked for again
 GIFTS_TARGET: Final = 32
 GIFTS_LOW: Final = 16
 GIFTS_MAX: Final = 256
+GIFTS_KEPT_MAX: Final = 4096  # secrets of gifts, those past their use too; a clock that jumps ages all of them at once
 
 # -- sizes, bytes --
 HASH_BYTES: Final = 32

@@ -83,6 +83,12 @@ def found(breakage: Breakage, source: Path) -> run.Outcome | None:
     return None
 
 
+@pytest.mark.parametrize("path", PATCHES, ids=lambda path: path.stem)
+def test_a_breakage_still_applies(path: Path) -> None:
+    done = subprocess.run(["git", "apply", "--check", str(path)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, f"{path.name} does not apply any more: {done.stderr}"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", PATCHES, ids=lambda path: path.stem)
 def test_a_breakage_is_found(path: Path, tmp_path: Path) -> None:

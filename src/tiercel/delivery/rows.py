@@ -217,13 +217,13 @@ class NoteDue:
 
 @dataclass(frozen=True)
 class Stock:
-    """Our prekeys: one-time ones the other side holds and may still use, all whose secrets live, and the last resort.
+    """Our prekeys: one-time ones the other side holds and may still use, room for more of them, and the last resort.
 
     ``last_resort_day`` is when the newest last-resort key was made; None where no receipt will say that it is held.
     """
 
     held: int
-    live: int
+    room: int
     last_resort_day: int | None
 
 

@@ -9,7 +9,6 @@ from tiercel.limits import (
     DUPLICATE_RECEIPT_DAYS,
     FOLDER_KEEP_DAYS,
     GIFTS_LOW,
-    GIFTS_MAX,
     GIFTS_TARGET,
     PREKEY_USABLE_DAYS,
     RETRANSMIT_DAYS_MAX,
@@ -70,9 +69,9 @@ def ask_recall_again(last_ms: int, now_ms: int) -> bool:
     return passed(last_ms, now_ms, DUPLICATE_RECEIPT_DAYS * DAY_MS)
 
 
-def gifts_wanted(held_by_peer: int, live: int) -> int:
-    """How many new prekeys to give: up to 32 held by the peer, never more than 256 that it may use."""
-    return max(0, min(GIFTS_TARGET - held_by_peer, GIFTS_MAX - live))
+def gifts_wanted(held_by_peer: int, room: int) -> int:
+    """How many new prekeys to give: up to 32 held by the peer, as far as there is room for their secrets."""
+    return max(0, min(GIFTS_TARGET - held_by_peer, room))
 
 
 def service_due(held_by_peer: int, renewal_due: bool, last_ms: int | None, now_ms: int) -> bool:

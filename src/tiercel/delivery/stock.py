@@ -141,4 +141,4 @@ def riding(kind: int, room_bytes: int, stock: Stock, newest: Root | None, now_ms
     room -= KEY_BYTES if root else 0
     last_resort = room >= GIFT_ROOM_BYTES and last_resort_due(stock, now_ms)
     room -= GIFT_ROOM_BYTES if last_resort else 0
-    return Riding(root, last_resort, max(0, min(gifts_wanted(stock.held, stock.live), room // GIFT_ROOM_BYTES)))
+    return Riding(root, last_resort, max(0, min(gifts_wanted(stock.held, stock.room), room // GIFT_ROOM_BYTES)))

@@ -96,7 +96,7 @@ def _bond(home: Home, bond: bonds.Bond) -> list[Finding]:
     if bond.state != "bonded":
         return [Finding(what, True, _not_bonded(home, bond))]
     theirs = home.vault.one("SELECT count(*) FROM prekeys_theirs WHERE bond = ? AND kind = 'one-time'", bond.id)
-    held, _live = prekeys.stock(home.vault, bond.id, 0)
+    held, _usable, _kept = prekeys.stock(home.vault, bond.id, 0)
     waits = len([letter for letter in way.open_letters(home, bond.id) if letter.kind == letters.LETTER])
     keys = theirs[0] if theirs else 0
     sentence = f"{_many(keys, 'key')} left to write with, {held} given to {bond.name}; {_wait(waits)} for a receipt."

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tiercel.delivery.rows import OutLetter, Root, Stock
 from tiercel.delivery.states import State
-from tiercel.limits import DAY_MS, PREKEY_USABLE_DAYS
+from tiercel.limits import DAY_MS, GIFTS_KEPT_MAX, GIFTS_MAX, PREKEY_USABLE_DAYS
 from tiercel.vault import bonds, letters, prekeys, sealings
 from tiercel.vault.rows import select, select_one
 from tiercel.vault.store import Vault
@@ -61,10 +61,11 @@ class KeyLedger:
 
     def stock(self, bond: int, now_ms: int) -> Stock:
         """Counted."""
-        held, live = prekeys.stock(self.vault, bond, self.usable_from_day(bond, now_ms))
+        held, usable, kept = prekeys.stock(self.vault, bond, self.usable_from_day(bond, now_ms))
+        room = max(0, min(GIFTS_MAX - usable, GIFTS_KEPT_MAX - kept))
         last = prekeys.newest_last_resort(self.vault, bond)
         unknown = last is None or (last.letter is None and last.acked_at is None)
-        return Stock(held, live, None if unknown or last is None else last.made_day)
+        return Stock(held, room, None if unknown or last is None else last.made_day)
 
     def bringing_keys(self, bond: int) -> bool:
         """Under way."""

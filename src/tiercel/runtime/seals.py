@@ -213,8 +213,8 @@ def _restored(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> R
     values = {name: getattr(record, name) for name in record.__struct_fields__ if name != "version"}
     last, gifts = _carried(home, bond, letter, 0) if letter.seals else (None, ())
     values["last_resort"] = last or _new_gift(home, bond, letter, LAST_RESORT)
-    live = home.office.ledger.stock(bond.id, home.clock.now_ms()).live
-    values["gifts"] = gifts or tuple(_new_gift(home, bond, letter, ONE_TIME) for _ in range(gifts_wanted(0, live)))
+    room = home.office.ledger.stock(bond.id, home.clock.now_ms()).room
+    values["gifts"] = gifts or tuple(_new_gift(home, bond, letter, ONE_TIME) for _ in range(gifts_wanted(0, room)))
     values["root"] = _as_record(ours)
     day = settings.get_int(home.vault, "copied_day", record.sealed_day)
     return RestoredRecord(**values, copied_day=day, other_root=_as_record(theirs))

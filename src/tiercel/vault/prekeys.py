@@ -144,18 +144,18 @@ _OLDER_THERE = (
 )
 
 
-def stock(vault: Vault, bond: int, usable_from_day: int) -> tuple[int, int]:
-    """(one-time prekeys the other side holds and may still use, all that it may still use as far as we can know).
+def stock(vault: Vault, bond: int, usable_from_day: int) -> tuple[int, int, int]:
+    """One-time prekeys of ours: those the other side holds and may still use, those it may hold and still use, all.
 
-    One past its use is kept for letters on their way, and stands in the way of no new one.
+    One past its use is kept for letters on their way, and stands in the way of no new one until there are very many.
     """
     row = vault.one(
-        f"SELECT count(*) FILTER (WHERE acked_at IS NOT NULL AND NOT {_OLDER_THERE}), count(*)"
-        " FROM prekeys_ours WHERE bond = ?2 AND kind = 'one-time' AND made_day >= ?1",
+        f"SELECT count(*) FILTER (WHERE made_day >= ?1 AND acked_at IS NOT NULL AND NOT {_OLDER_THERE}),"
+        " count(*) FILTER (WHERE made_day >= ?1), count(*) FROM prekeys_ours WHERE bond = ?2 AND kind = 'one-time'",
         usable_from_day, bond, usable_from_day * DAY_MS,
     )  # fmt: skip
     assert row is not None
-    return row[0], row[1]
+    return row[0], row[1], row[2]
 
 
 def newest_last_resort(vault: Vault, bond: int) -> OurPrekey | None:

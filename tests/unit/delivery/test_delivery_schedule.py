@@ -75,8 +75,7 @@ def test_a_clock_that_moved_far_is_in_doubt(moved: float, doubtful: bool) -> Non
 
 
 @pytest.mark.parametrize(
-    ("held", "live", "count"),
-    [(0, 0, 32), (20, 40, 12), (32, 32, 0), (40, 40, 0), (0, 250, 6), (0, 256, 0), (0, 300, 0)],
+    ("held", "room", "count"), [(0, 256, 32), (20, 216, 12), (32, 224, 0), (40, 216, 0), (0, 6, 6), (0, 0, 0)]
 )
-def test_gifts_fill_up_the_other_side_but_never_more_than_may_live(held: int, live: int, count: int) -> None:
-    assert schedule.gifts_wanted(held, live) == count
+def test_gifts_fill_up_the_other_side_as_far_as_there_is_room(held: int, room: int, count: int) -> None:
+    assert schedule.gifts_wanted(held, room) == count

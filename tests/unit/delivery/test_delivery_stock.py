@@ -10,7 +10,7 @@ from tiercel.delivery.stock import GIFT_ROOM_BYTES, Riding, last_resort_due, rid
 from tiercel.limits import DAY_MS, GIFTS_TARGET, LAST_RESORT_RENEW_DAYS, ROOT_RENEW_DAYS
 
 NOW = 20_000 * DAY_MS
-FULL, EMPTY = Stock(GIFTS_TARGET, GIFTS_TARGET, 20_000), Stock(0, 0, None)
+FULL, EMPTY = Stock(GIFTS_TARGET, 224, 20_000), Stock(0, 256, None)
 
 
 def root(standing: str, days: int = 0) -> Root:
@@ -44,7 +44,9 @@ def test_the_root_comes_first_then_the_last_resort_then_gifts(room: int, rides: 
 
 def test_what_is_not_needed_does_not_ride() -> None:
     assert riding(rows.LETTER, 1 << 20, FULL, root("current"), NOW) == Riding(False, False, 0)
-    assert riding(rows.LETTER, 1 << 20, Stock(20, 250, 20_000), root("current"), NOW).gifts == 6, "256 live at most"
+    assert riding(rows.LETTER, 1 << 20, Stock(20, 6, 20_000), root("current"), NOW).gifts == 6, (
+        "as many as there is room for"
+    )
 
 
 def test_letters_without_text_take_the_room_they_need() -> None:

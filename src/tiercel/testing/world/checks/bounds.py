@@ -9,9 +9,9 @@ from tiercel.limits import (
     EPOCH_DAYS,
     GATHERED_BYTES_MAX,
     GENERATION_KEPT_DAYS,
+    GIFTS_KEPT_MAX,
     GIFTS_MAX,
     PARTIAL_BUNDLES_MAX,
-    PREKEY_KEPT_DAYS,
     PREKEY_USABLE_DAYS,
     ROOTS_OFFERED_MAX,
 )
@@ -21,8 +21,8 @@ from .rows import Row
 
 _LOOK_EVERY: Final = 16
 _SLOWEST_ROAD_DAYS: Final = 90  # paper
-_GIVEN_MAX: Final = GIFTS_MAX * -(-PREKEY_KEPT_DAYS // (PREKEY_USABLE_DAYS - _SLOWEST_ROAD_DAYS))
-"""256 for each stretch of days in which a key may be used on the slowest road, as long as secrets are kept."""
+_USABLE_DAYS: Final = PREKEY_USABLE_DAYS - _SLOWEST_ROAD_DAYS
+"""Whatever the roads of a bond: so many days after it was made the other side may still use a gift."""
 _ROOTS_MAX: Final = 64 + 2 * GENERATION_KEPT_DAYS // EPOCH_DAYS
 """One in about 30 days lives for 247, and each copy that is put back makes one more."""
 _STEPS_MAX: Final = 200
@@ -35,7 +35,16 @@ _CEILINGS: Final[tuple[tuple[str, str, int], ...]] = (
         (PARTIAL_BUNDLES_MAX + 1) * GATHERED_BYTES_MAX,
     ),
     ("gifts held", "SELECT count(*) FROM prekeys_theirs WHERE kind = 'one-time' GROUP BY bond", GIFTS_MAX),
-    ("gifts given", "SELECT count(*) FROM prekeys_ours WHERE kind = 'one-time' GROUP BY bond", _GIVEN_MAX),
+    ("gifts kept", "SELECT count(*) FROM prekeys_ours WHERE kind = 'one-time' GROUP BY bond", GIFTS_KEPT_MAX),
+    (
+        "gifts given",  # those that may still be used, at the time the last one was given
+        (
+            "SELECT count(*) FROM prekeys_ours AS given WHERE kind = 'one-time' AND made_day >="
+            f" (SELECT made_day - {_USABLE_DAYS} FROM prekeys_ours AS last WHERE kind = 'one-time'"
+            " AND last.bond = given.bond ORDER BY rowid DESC LIMIT 1) GROUP BY bond"
+        ),
+        GIFTS_MAX,
+    ),
     (
         "roots offered",
         "SELECT count(*) FROM roots WHERE standing = 'offered' GROUP BY bond, direction",
