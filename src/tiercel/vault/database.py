@@ -109,6 +109,8 @@ def _configure(db: apsw.Connection) -> None:
     for option in (apsw.SQLITE_DBCONFIG_DQS_DML, apsw.SQLITE_DBCONFIG_DQS_DDL):
         db.config(option, 0)  # a misspelt "column" is an error, not a text
     db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+    # Else most statements are prepared anew for each value bound to them, in case another plan fits it better.
+    db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
 
 
 def _setting_refused(name: str) -> VaultError:

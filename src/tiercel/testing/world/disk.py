@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from tiercel.vault.keys import KdfParameters
 
 _SHARED_MEMORY: Final = "-shm"  # the index of the log; SQLite makes it anew after a crash
+ALONE: Final = "unix-excl"
+"""SQLite's own file layer for one process: a tenth of a world's time would go to locks that nobody else asks for."""
 
 
 class PowerCut(BaseException):
@@ -86,7 +88,7 @@ class Disk:
     """
 
     loses_writes: ClassVar[bool] = False  # whether Lost.SOME, Lost.ALL, Point.WRITE and Point.SYNC exist here
-    vfs: ClassVar[str | None] = None
+    vfs: ClassVar[str | None] = ALONE
 
     def __init__(self, root: Path) -> None:
         root.mkdir(mode=0o700, parents=True)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import apsw
 
-from .disk import Disk, Lost, Point, Snapshot
+from .disk import ALONE, Disk, Lost, Point, Snapshot
 from .fault_files import FilesBeside, some_of
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ class _File(apsw.VFSFile):
     """A file of the system that tells its disk what happens to it."""
 
     def __init__(self, disk: FaultDisk, name: str, given: str | apsw.URIFilename, flags: list[int]) -> None:
-        super().__init__("unix", given, flags)
+        super().__init__(ALONE, given, flags)
         self.disk, self.name = disk, name
 
     def xWrite(self, data: Buffer, offset: int) -> None:  # noqa: N802 -- a name of SQLite's
@@ -257,7 +257,7 @@ class _Layer(apsw.VFS):
     last_error: ClassVar[int] = 0
 
     def __init__(self) -> None:
-        super().__init__(_VFS, base="unix")
+        super().__init__(_VFS, base=ALONE)
         self.disks: dict[str, FaultDisk] = {}
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
