@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from tiercel.vault.store import Vault
@@ -37,41 +38,65 @@ class Keys:
     """Looks at the secrets of each person after each act; one look serves all checkers."""
 
     def __init__(self) -> None:
-        self._held: dict[str, tuple[tuple[int, int], Held]] = {}
+        self._looks: dict[str, _Look] = {}
 
     def of(self, person: PersonSeen) -> Held:
         """What the vault of a person holds now."""
-        at = (person.line, person.home.vault.generation)
-        known = self._held.get(person.name)
-        if known is None or known[0] != at:
-            before = known[1] if known and known[0][0] == person.line else Held({}, frozenset())
-            known = self._held[person.name] = at, _read(person, before)
-        return known[1]
+        look = self._looks.get(person.name)
+        if look is None or look.vault is not person.home.vault:
+            look = self._looks[person.name] = _Look(person.home.vault)
+        return look.held()
 
 
-def _read(person: PersonSeen, before: Held) -> Held:
-    """Under its pid only the day of a key ever changes, so those known are not read whole again."""
-    vault = person.home.vault
-    ours, gifts = {}, {}
-    for bond, pid, made_day in vault.all("SELECT bond, pid, made_day FROM prekeys_ours"):
-        known = before.ours.get((bond, pid))
-        ours[bond, pid] = known if known and known.made_day == made_day else _our_key(vault, bond, pid)
-    for bond, pid in vault.all("SELECT bond, pid FROM prekeys_theirs"):
-        gifts[bond, pid] = before.gifts.get((bond, pid)) or _token(vault, bond, pid)
-    secrets = {key.seed for key in ours.values()} | {key.token for key in ours.values()} | set(gifts.values())
-    secrets |= {row[0] for row in vault.all("SELECT root FROM roots")}
-    secrets |= {row[0] for row in vault.all("SELECT road_secret FROM pairings")}
+class _Look:
+    """The secrets of one opened vault: all are read once, and then the rows that SQLite says were changed."""
+
+    def __init__(self, vault: Vault) -> None:
+        self.vault = vault
+        self._rows: dict[tuple[str, int], OurKey | _Gift | bytes] = {}
+        self._changed = {(table, rowid) for table in _READ for (rowid,) in vault.all(f"SELECT rowid FROM {table}")}
+        self._held = Held({}, frozenset())
+        vault.db.set_update_hook(self._note)
+
+    def _note(self, _how: int, _database: str, table: str, rowid: int) -> None:
+        if table in _READ:
+            self._changed.add((table, rowid))
+
+    def held(self) -> Held:
+        """All of them, as they are now."""
+        if self._changed:
+            for table, rowid in self._changed:
+                self._read(table, rowid)
+            self._changed.clear()
+            self._held = _held(list(self._rows.values()))
+        return self._held
+
+    def _read(self, table: str, rowid: int) -> None:
+        row = self.vault.one(f"SELECT {_READ[table]} FROM {table} WHERE rowid = ?", rowid)
+        if row is None:
+            self._rows.pop((table, rowid), None)
+        else:
+            self._rows[table, rowid] = _KINDS.get(table, bytes)(*row)
+
+
+class _Gift(NamedTuple):
+    bond: int
+    pid: bytes
+    token: bytes
+
+
+_READ: Final = {
+    "prekeys_ours": "bond, pid, kind, seed, token, public_hash, made_day",
+    "prekeys_theirs": "bond, pid, token",
+    "roots": "root",
+    "pairings": "road_secret",
+}
+_KINDS: Final[dict[str, Callable[..., OurKey | _Gift]]] = {"prekeys_ours": OurKey, "prekeys_theirs": _Gift}
+
+
+def _held(rows: list[OurKey | _Gift | bytes]) -> Held:
+    ours = {(row.bond, row.pid): row for row in rows if isinstance(row, OurKey)}
+    gifts = {(row.bond, row.pid): row.token for row in rows if isinstance(row, _Gift)}
+    secrets = {row for row in rows if isinstance(row, bytes)} | set(gifts.values())
+    secrets.update(*((row.seed, row.token) for row in ours.values()))
     return Held(ours, frozenset(secrets), gifts)
-
-
-def _our_key(vault: Vault, bond: int, pid: bytes) -> OurKey:
-    columns = "bond, pid, kind, seed, token, public_hash, made_day"
-    row = vault.one(f"SELECT {columns} FROM prekeys_ours WHERE bond = ? AND pid = ?", bond, pid)
-    assert row is not None
-    return OurKey(*row)
-
-
-def _token(vault: Vault, bond: int, pid: bytes) -> bytes:
-    row = vault.one("SELECT token FROM prekeys_theirs WHERE bond = ? AND pid = ?", bond, pid)
-    assert row is not None
-    return bytes(row[0])
