@@ -66,6 +66,18 @@ class Office:
         left += [effect for effect in begun if not self._carried_out(effect)]
         self.home.remove_doomed()
 
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """All of the block or nothing of it, its effects too, inside :meth:`transaction`."""
+        assert self._begun is not None
+        before = len(self._begun)
+        try:
+            with self.home.vault.part():
+                yield
+        except BaseException:
+            del self._begun[before:]
+            raise
+
     def tell(self, event: Event) -> list[Effect]:
         """One event inside :meth:`transaction`; give back what follows from it, which is carried out after the commit.
 

@@ -7,11 +7,11 @@ on the road already is not put again, and of a road that does not show it at mos
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 
 from tiercel.delivery.effects import Effect, Put, TakeOff
-from tiercel.delivery.events import BundleUnfit, ParcelsPut, ParcelsTakenOff
+from tiercel.delivery.events import BundleUnfit, Event, ParcelsPut, ParcelsTakenOff
 from tiercel.delivery.passes import unpack_refs
 from tiercel.delivery.rows import Handed
 from tiercel.delivery.sending import PUT_AT_ONCE
@@ -167,8 +167,8 @@ def take_off(home: Home, road: RoadAt, names: Iterable[str]) -> None:
         home.office.step(ParcelsTakenOff(road.row.id, tuple(gone)))
 
 
-def put_sealed(home: Home, road: RoadAt, parcels: list[tuple[Handed, bytearray]]) -> None:
-    """Put parcels that are planned and sealed already: notes and pairing messages.
+def put_sealed(home: Home, road: RoadAt, parcels: list[tuple[Handed, bytearray]], then: Sequence[Event] = ()) -> None:
+    """Put parcels that are planned and sealed already, notes and pairing messages; ``then`` tell what follows.
 
     Raises:
         ParcelTaken, CarrierError: One could not be put; what was put is remembered.
@@ -176,13 +176,15 @@ def put_sealed(home: Home, road: RoadAt, parcels: list[tuple[Handed, bytearray]]
     sealed = {row.name: parcel for row, parcel in parcels}
     rows = [row for row, _parcel in parcels]
     for start in range(0, len(rows), PUT_AT_ONCE):
-        failed = put_rows(home, road, rows[start : start + PUT_AT_ONCE], lambda row, _r: sealed[row.name], [])
+        batch = rows[start : start + PUT_AT_ONCE]
+        follows = then if start + PUT_AT_ONCE >= len(rows) else ()
+        failed = put_rows(home, road, batch, lambda row, _r: sealed[row.name], [], follows)
         for error in failed.values():
             raise error
 
 
 def put_rows(
-    home: Home, road: RoadAt, rows: list[Handed], seal: Seal, following: list[Effect]
+    home: Home, road: RoadAt, rows: list[Handed], seal: Seal, following: list[Effect], then: Sequence[Event] = ()
 ) -> dict[bytes | None, Exception]:
     """Seal, put and flush planned parcels and tell of them; give back the bundles that could not be put, and why.
 
@@ -194,6 +196,7 @@ def put_rows(
         rows: Planned.
         seal: Makes the parcel of a row.
         following: Gets what the engine asks for next.
+        then: Told with it, in one commit, if all were put.
 
     Raises:
         CarrierError: The road failed; what was put until then is told.
@@ -218,7 +221,10 @@ def put_rows(
     finally:
         if done:
             road.carrier.flush()
-            following += home.office.step(ParcelsPut(road.seen, tuple(done)))
+            with home.office.transaction() as effects:
+                for event in (ParcelsPut(road.seen, tuple(done)), *(then if len(done) == len(rows) else ())):
+                    home.office.tell(event)
+            following += effects
     return failed
 
 

@@ -1,7 +1,7 @@
 """The first half of a visit: every parcel from a road goes through one door.
 
-Recognise, decrypt, collect, decode when enough, check the hash, open, store; only after that transaction is durable
-is the parcel taken off the road. A parcel that cannot be taken in never stops the next one.
+Recognise, fetch, decrypt; then :mod:`.taking` for letters and notes, :mod:`.spools` for enclosures: collect, decode
+when enough, check the hash, open, store. Only after that transaction is durable is a parcel taken off the road.
 """
 
 from __future__ import annotations
@@ -11,40 +11,36 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
-from tiercel.delivery.events import EnclosureCameAgain, LetterCameAgain, ParcelsGone
+from tiercel.delivery.events import ParcelsGone
 from tiercel.delivery.generations import Lock
 from tiercel.errors import (
     CarrierError,
     CarrierMissing,
-    Damaged,
     DiskFull,
     LimitError,
     MalformedError,
-    NewerVersion,
     ParcelMissing,
     SealError,
     VaultError,
 )
-from tiercel.parcel.box import Kind, NoteBox, Symbols, open_parcel
+from tiercel.parcel.box import Kind, Symbols, open_parcel
 from tiercel.parcel.epochs import ParcelKeys
 from tiercel.parcel.tags import recognise
 from tiercel.ports import Listed, Profile
 from tiercel.vault import bonds, bundles, roads
-from tiercel.vault.bonds import Bond
-from tiercel.vault.bundles import BundleIn
 
-from . import asking, hearing, pairing
-from .gathering import gather_small
+from . import asking
 from .home import Home
-from .keyring import heard, receiving
-from .opening import POISON, open_bundle
+from .keyring import receiving
+from .opening import POISON
 from .planning import RoadAt
-from .setting_aside import Aside, UnforeseenError
+from .setting_aside import Aside
 from .spools import Spools
+from .taking import Box, Looked, Taking, check_kind
 from .views import Progress
 from .working import Behind, ahead
 
-_Seen = tuple[Lock, Symbols | NoteBox | Exception]
+_Seen = tuple[Lock, Box]
 
 
 @dataclass
@@ -55,16 +51,20 @@ class Reader:
     road: RoadAt
     visit: int
     progress: Progress
-    letters: int = 0
     locks: list[Lock] = field(default_factory=list)
     taken_bytes: int = 0
     behind: Behind = field(default_factory=lambda: Behind(False))  # takes off the road what was noted
-    again: set[tuple[int, bytes, ParcelKeys]] = field(default_factory=set)  # known bundles that came again now
 
     def __post_init__(self) -> None:
         """What is known apart: what cannot be taken in, and the enclosures being gathered."""
         self.aside = Aside(self.home, self.road)
+        self.taking = Taking(self.home, self.road, self.aside)
         self.spools = Spools(self.home, self.road, self.visit, self.aside, self._noted)
+
+    @property
+    def letters(self) -> int:
+        """How many were opened."""
+        return self.taking.letters + self.spools.letters
 
     @property
     def notices(self) -> list[str]:
@@ -83,7 +83,6 @@ class Reader:
                 pass
         finally:
             self.spools.close()
-            self.letters += self.spools.letters
         asking.ask_for_rest(self.home, self.road.row.id)
 
     def _pass(self) -> bool:
@@ -111,10 +110,15 @@ class Reader:
         at_once = self.road.carrier.road.at_once if len(theirs) > 1 else 1
         self.behind = Behind(at_once > 1)
         with closing(self.behind), ahead(lambda entry: self._look(entry, keyring), theirs, at_once) as looked:
-            for entry, seen in looked:
-                self._consider(entry, seen)
-                self.taken_bytes += entry.size_bytes
-                self.progress("reading " + self.road.row.name, self.taken_bytes, total)
+            try:
+                for entry, seen in looked:
+                    self._consider(entry, seen)
+                    self.taken_bytes += entry.size_bytes
+                    self.progress("reading " + self.road.row.name, self.taken_bytes, total)
+            except CarrierError:
+                self.taking.take()  # a road that fails again and again gets a little further each time
+                raise
+            self.taking.take()
             self.spools.note()
 
     def _load_locks(self) -> None:
@@ -157,85 +161,35 @@ class Reader:
         if isinstance(seen, CarrierError):
             self.aside.say(str(seen))
             return
-        try:
-            taken = self._take(entry.name, *seen)
-        except (VaultError, CarrierError, DiskFull):
-            raise
-        except LimitError as error:
-            self.aside.say(str(error))
-            return
-        except NewerVersion as error:
-            self.aside.say(str(error))  # left where it is: a newer Tiercel will read it
-            return
-        except UnforeseenError as error:
-            self.aside.bundle(entry.name, error)
-            return
-        except (MalformedError, SealError, *POISON) as error:
-            self.aside.parcel(entry.name, error)
-            return
-        if taken:
-            self.road.got += 1
-            self.aside.remove(entry.name)
-
-    def _take(self, name: str, lock: Lock, box: Symbols | NoteBox | Exception) -> bool:
-        """Take in one parcel; True when it is durable and may leave the road."""
-        if isinstance(box, Exception):
-            raise box
-        # Whoever saw the invitation has the pairing keys: nothing but pairing messages may come under them.
-        if (isinstance(box, Symbols) and box.kind == Kind.PAIRING) != (lock.epoch is None):
-            raise Damaged("A parcel came under keys that are not for its kind.")
-        if isinstance(box, Symbols) and (lock.bond, box.bundle_hash, lock.keys) in self.again:
-            return True  # the rest of a bundle that is known: all that follows from it was done with its first parcel
-        if isinstance(box, Symbols) and box.kind == Kind.ENCLOSURE:
-            return self._take_enclosure(name, lock, box)
-        with self.home.office.transaction():
-            bond = heard(self.home, lock)
-            if isinstance(box, NoteBox):
-                said = hearing.hear(self.home, bond, box.record, self.road, lock.superseded)
-            else:
-                said = self._take_small(bond, lock, box)
-        for sentence in (said, *self.home.office.sentences()):
-            if sentence:
-                self.aside.say(sentence)
-        return True
-
-    def _take_small(self, bond: Bond, lock: Lock, box: Symbols) -> str | None:
-        known = bundles.in_by_hash(self.home.vault, bond.id, box.bundle_hash)
-        if known is not None and known.standing == "spent":
-            if known.letter is not None:
-                self.home.office.tell(LetterCameAgain(bond.id, known.letter))
-            self.again.add((bond.id, known.hash, lock.keys))
-            return None
-        try:
-            whole = gather_small(self.home, bond, box)
-        except Damaged as error:
-            return str(error)
-        if whole is None:
-            return None
-        if box.kind == Kind.PAIRING:
-            return pairing.take_message(self.home, bond, whole)
-        try:
-            opened = open_bundle(self.home, bond, box.bundle_hash, whole)
-        except (MalformedError, SealError, *POISON) as error:  # none that the opening has a verdict for
-            now = self.home.clock.now_ms()
-            begun = BundleIn(box.bundle_hash, bond.id, int(box.kind), box.bundle_len, "spent", None, None, now)
-            raise UnforeseenError(begun, whole) from error
-        self.letters += opened.whole
-        return opened.said
+        looked = Looked(entry.name, entry.size_bytes, *seen)
+        if isinstance(looked.box, Symbols) and looked.box.kind == Kind.ENCLOSURE:
+            self.taking.take()  # a letter among them may have brought its key
+            self._take_enclosure(looked.name, looked.lock, looked.box)
+        else:
+            self.taking.add(looked)
 
     # -- enclosures ------------------------------------------------------------------------------
 
-    def _take_enclosure(self, name: str, lock: Lock, box: Symbols) -> bool:
-        bond = bonds.bond_by_id(self.home.vault, lock.bond)
-        known = bundles.in_by_hash(self.home.vault, bond.id, box.bundle_hash)
-        if known is not None and known.standing != "gathering":
-            with self.home.office.transaction():
-                heard(self.home, lock)
-                self.home.office.tell(EnclosureCameAgain(bond.id, known.hash))
-            self.again.add((bond.id, known.hash, lock.keys))
+    def _take_enclosure(self, name: str, lock: Lock, box: Symbols) -> None:
+        try:
+            check_kind(lock, box)
+            if self._known(lock, box):
+                self.taking.done(name, None)
+            else:
+                self.spools.add(name, lock, bonds.bond_by_id(self.home.vault, lock.bond), box)
+        except (VaultError, CarrierError, DiskFull):
+            raise
+        except (LimitError, MalformedError, SealError, *POISON) as error:
+            self.taking.done(name, error)
+
+    def _known(self, lock: Lock, box: Symbols) -> bool:
+        if (lock.bond, box.bundle_hash, lock.keys) in self.taking.again:
             return True
-        self.spools.add(name, lock, bond, box)
-        return False
+        known = bundles.in_by_hash(self.home.vault, lock.bond, box.bundle_hash)
+        if known is None or known.standing == "gathering":
+            return False
+        self.taking.came_again(lock, known)
+        return True
 
     def _noted(self, name: str) -> None:
         self.road.got += 1

@@ -33,8 +33,7 @@ def put_notes(home: Home, road: RoadAt, keys: ParcelKeys, due: PutNotes) -> None
     with home.vault.transaction():
         for row, _sealed in parcels:
             bundles.plan(home.vault, row)
-    put_sealed(home, road, parcels)
-    home.office.step(NotesPut(road.row.id, tuple(item.id for item in due.notes)))
+    put_sealed(home, road, parcels, (NotesPut(road.row.id, tuple(item.id for item in due.notes)),))
 
 
 def _parcel(home: Home, road: RoadAt, bond: int, keys: ParcelKeys, note: Note) -> tuple[Handed, bytearray]:

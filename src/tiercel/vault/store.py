@@ -15,8 +15,8 @@ Source: spec/vault.md; security.md A41, A42, A44.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from threading import get_ident
 from types import TracebackType
@@ -227,6 +227,19 @@ class Vault:
     def reading(self) -> AbstractContextManager[None]:
         """One unchanging view for all reads of the block, beside any writer. Keep it short: it holds up forgetting."""
         return _Block(self, "BEGIN", writing=False)
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """A part of :meth:`transaction`: where an error leaves it nothing of it stays, and the rest goes on."""
+        self.run("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            with suppress(apsw.Error):  # after some errors SQLite has undone the whole transaction by itself
+                self.db.execute("ROLLBACK TO part")
+                self.db.execute("RELEASE part")
+            raise
+        self.run("RELEASE part")
 
     def all(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:
         """Every row. Outside a block it sees a view of its own."""
