@@ -39,9 +39,10 @@ _CEILINGS: Final[tuple[tuple[str, str, int], ...]] = (
     (
         "gifts given",  # those that may still be used, at the time the last one was given
         (
-            "SELECT count(*) FROM prekeys_ours AS given WHERE kind = 'one-time' AND made_day >="
-            f" (SELECT made_day - {_USABLE_DAYS} FROM prekeys_ours AS last WHERE kind = 'one-time'"
-            " AND last.bond = given.bond ORDER BY rowid DESC LIMIT 1) GROUP BY bond"
+            "SELECT count(*) FROM prekeys_ours AS given JOIN"
+            " (SELECT bond, made_day, max(rowid) FROM prekeys_ours WHERE kind = 'one-time' GROUP BY bond) AS last"
+            " ON last.bond = given.bond"
+            f" WHERE kind = 'one-time' AND given.made_day >= last.made_day - {_USABLE_DAYS} GROUP BY given.bond"
         ),
         GIFTS_MAX,
     ),

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from tiercel.vault.prekeys import LAST_RESORT
+
 if TYPE_CHECKING:
     from tiercel.vault.store import Vault
 
@@ -32,6 +34,7 @@ class Held:
     ours: dict[tuple[int, bytes], OurKey]
     secrets: frozenset[bytes] = field(repr=False)
     gifts: dict[tuple[int, bytes], bytes] = field(repr=False, default_factory=dict)  # their tokens by bond and pid
+    reusable: frozenset[bytes] = frozenset()  # hashes of our last-resort keys
 
 
 class Keys:
@@ -99,4 +102,5 @@ def _held(rows: list[OurKey | _Gift | bytes]) -> Held:
     gifts = {(row.bond, row.pid): row.token for row in rows if isinstance(row, _Gift)}
     secrets = {row for row in rows if isinstance(row, bytes)} | set(gifts.values())
     secrets.update(*((row.seed, row.token) for row in ours.values()))
-    return Held(ours, frozenset(secrets), gifts)
+    reusable = frozenset(row.public_hash for row in ours.values() if row.kind == LAST_RESORT)
+    return Held(ours, frozenset(secrets), gifts, reusable)

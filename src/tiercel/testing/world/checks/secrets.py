@@ -11,7 +11,7 @@ from tiercel.limits import DAY_MS, EPOCH_DAYS, PREKEY_KEPT_DAYS, TAG_RANDOM_BYTE
 from tiercel.vault import bonds as vault_bonds
 from tiercel.vault import letters
 from tiercel.vault.letters import LETTER
-from tiercel.vault.prekeys import LAST_RESORT, ONE_TIME
+from tiercel.vault.prekeys import ONE_TIME
 
 from .base import Check, PersonSeen, WorldSeen
 from .keys import Keys, OurKey
@@ -56,10 +56,11 @@ class NoKeyReuse(Check):
             unseen = line != person.line and person.unnoticed  # nobody can know what another machine used
             same = before == digest or unseen
             self.need(same, f"{person.name} sealed two letters to one prekey (first {whose}, line {line})")
-        spent = person.home.vault.one(
-            "SELECT 1 FROM prekeys_ours JOIN prekeys_spent USING (bond, pid) WHERE kind <> 'last-resort' LIMIT 1"
-        )
-        self.need(spent is None, f"a one-time prekey of {person.name} opened a letter and lives on")
+        if letters or full:  # what a key opened is a letter
+            spent = person.home.vault.one(
+                "SELECT 1 FROM prekeys_ours JOIN prekeys_spent USING (bond, pid) WHERE kind <> 'last-resort' LIMIT 1"
+            )
+            self.need(spent is None, f"a one-time prekey of {person.name} opened a letter and lives on")
         self._openings(person)
 
     def _openings(self, person: PersonSeen) -> None:
@@ -67,7 +68,7 @@ class NoKeyReuse(Check):
         crypto = symbols()
         if crypto is None:
             return
-        self._reusable |= {key.public_hash for key in self._keys.of(person).ours.values() if key.kind == LAST_RESORT}
+        self._reusable |= self._keys.of(person).reusable
         twice = crypto.opened_two()
         self._unnoticed |= person.unnoticed
         self.need(self._unnoticed or twice <= self._reusable, "a one-time prekey opened two different letters")
