@@ -196,9 +196,8 @@ def _take_gifts(home: Home, bond: Bond, sealed: Sealed, record: LetterRecord) ->
         prekeys.drop_oldest_theirs(home.vault, bond.id, spare)
         home.office.say(f"More keys to write with came from {bond.name} than are kept; the oldest were let go.")
     day = _made_day(home, record)
-    for gift in accepted:
-        row = TheirPrekey(bond.id, gift.pid, ONE_TIME, sealed.incarnation, gift.public, gift.token, day)
-        prekeys.add_theirs(home.vault, row)
+    rows = (TheirPrekey(bond.id, g.pid, ONE_TIME, sealed.incarnation, g.public, g.token, day) for g in accepted)
+    prekeys.add_theirs(home.vault, *rows)
 
 
 def _own_names(home: Home, bond: Bond) -> set[bytes]:

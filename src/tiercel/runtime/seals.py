@@ -189,9 +189,8 @@ def _fill(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> Lette
     root = _root_to_offer(home, bond) if rides.root else None
     if letter.seals:  # new ones would fill the bound and never be counted: no receipt says which seal was opened
         return _with(record, root, *_carried(home, bond, letter, room - (KEY_BYTES if root else 0)))
-    last = _new_gift(home, bond, letter, LAST_RESORT) if rides.last_resort else None
-    gifts = tuple(_new_gift(home, bond, letter, ONE_TIME) for _ in range(rides.gifts))
-    return _with(record, root, last, gifts)
+    last = _new_gifts(home, bond, letter, LAST_RESORT)[0] if rides.last_resort else None
+    return _with(record, root, last, _new_gifts(home, bond, letter, ONE_TIME, rides.gifts))
 
 
 def _carried(home: Home, bond: Bond, letter: Letter, room_bytes: int) -> tuple[bytes | None, tuple[bytes, ...]]:
@@ -212,9 +211,9 @@ def _restored(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> R
     ours, theirs = (bonds.roots_of(home.vault, bond.id, side)[0] for side in (bond.direction, bond.their_direction))
     values = {name: getattr(record, name) for name in record.__struct_fields__ if name != "version"}
     last, gifts = _carried(home, bond, letter, 0) if letter.seals else (None, ())
-    values["last_resort"] = last or _new_gift(home, bond, letter, LAST_RESORT)
+    values["last_resort"] = last or _new_gifts(home, bond, letter, LAST_RESORT)[0]
     room = home.office.ledger.stock(bond.id, home.clock.now_ms()).room
-    values["gifts"] = gifts or tuple(_new_gift(home, bond, letter, ONE_TIME) for _ in range(gifts_wanted(0, room)))
+    values["gifts"] = gifts or _new_gifts(home, bond, letter, ONE_TIME, gifts_wanted(0, room))
     values["root"] = _as_record(ours)
     day = settings.get_int(home.vault, "copied_day", record.sealed_day)
     return RestoredRecord(**values, copied_day=day, other_root=_as_record(theirs))
@@ -228,16 +227,17 @@ def _with(record: LetterRecord, root: RootRecord | None, last: bytes | None, gif
     return msgspec.structs.replace(record, root=root, last_resort=last, gifts=tuple(gifts))
 
 
-def _new_gift(home: Home, bond: Bond, letter: Letter, kind: str) -> bytes:
-    prekey, gift = make_prekey(home.entropy)
+def _new_gifts(home: Home, bond: Bond, letter: Letter, kind: str, count: int = 1) -> tuple[bytes, ...]:
+    made = [make_prekey(home.entropy) for _ in range(count)]
     # New in a letter sealed a second time: its receipt will not say which seal was opened, so it is never counted.
     carrier = letter.id if letter.seals == 0 else None
     today = home.clock.now_ms() // DAY_MS
-    prekeys.add_ours(
-        home.vault,
-        OurPrekey(bond.id, prekey.pid, kind, prekey.seed, prekey.token, prekey.public_hash, today, carrier, None, None),
+    rows = (
+        OurPrekey(bond.id, each.pid, kind, each.seed, each.token, each.public_hash, today, carrier, None, None)
+        for each, _gift in made
     )
-    return gift
+    prekeys.add_ours(home.vault, *rows)
+    return tuple(gift for _each, gift in made)
 
 
 def _root_to_offer(home: Home, bond: Bond) -> RootRecord | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tiercel.limits import DAY_MS
 
-from .rows import insert, select, select_one
+from .rows import insert, insert_each, select, select_one
 from .store import Vault
 
 ONE_TIME, LAST_RESORT, PAIRING = "one-time", "last-resort", "pairing"
@@ -43,9 +44,9 @@ class TheirPrekey:
     made_day: int
 
 
-def add_ours(vault: Vault, prekey: OurPrekey) -> None:
-    """Store the secret half of a gift."""
-    insert(vault, "prekeys_ours", **vars(prekey))
+def add_ours(vault: Vault, *prekeys: OurPrekey) -> None:
+    """Store the secret halves of gifts."""
+    insert_each(vault, "prekeys_ours", prekeys)
 
 
 def ours_by_pid(vault: Vault, bond: int, pid: bytes) -> OurPrekey | None:
@@ -186,19 +187,22 @@ def expire_ours(vault: Vault, bond: int, one_time_before_day: int, superseded_be
 # -- theirs ------------------------------------------------------------------------------------------
 
 
-def add_theirs(vault: Vault, prekey: TheirPrekey) -> None:
-    """Store a gift to seal with."""
-    insert(vault, "prekeys_theirs", or_ignore=True, **vars(prekey))
+def add_theirs(vault: Vault, *prekeys: TheirPrekey) -> None:
+    """Store gifts to seal with."""
+    insert_each(vault, "prekeys_theirs", prekeys, or_ignore=True)
 
 
 def theirs_known(vault: Vault, bond: int, pids: Iterable[bytes] = ()) -> tuple[set[bytes], int]:
     """Which of these pids were ever taken or refused, and how many one-time gifts are held."""
-    where = (
-        "SELECT 1 WHERE EXISTS (SELECT 1 FROM prekeys_theirs WHERE bond = ?1 AND pid = ?2)"
-        " OR EXISTS (SELECT 1 FROM prekeys_refused WHERE bond = ?1 AND pid = ?2)"
-    )
+    these = json.dumps([pid.hex() for pid in pids])
+    known = vault.all(
+        "WITH these AS (SELECT unhex(value) AS pid FROM json_each(?2))"
+        " SELECT pid FROM prekeys_theirs WHERE bond = ?1 AND pid IN these"
+        " UNION SELECT pid FROM prekeys_refused WHERE bond = ?1 AND pid IN these",
+        bond, these,
+    )  # fmt: skip
     held = vault.one("SELECT count(*) FROM prekeys_theirs WHERE bond = ? AND kind = 'one-time'", bond)
-    return {pid for pid in pids if vault.one(where, bond, pid)}, held[0] if held else 0
+    return {pid for (pid,) in known}, held[0] if held else 0
 
 
 def any_theirs(vault: Vault, bond: int, usable_from_day: int) -> bool:
@@ -226,10 +230,11 @@ def pairing_theirs(vault: Vault, bond: int) -> TheirPrekey | None:
     return select_one(vault, TheirPrekey, "prekeys_theirs", "WHERE bond = ? AND kind = 'pairing'", bond)
 
 
-def drop_theirs(vault: Vault, bond: int, pid: bytes) -> None:
-    """Never use a gift of theirs again."""
-    vault.run("DELETE FROM prekeys_theirs WHERE bond = ? AND pid = ?", bond, pid)
-    insert(vault, "prekeys_refused", or_ignore=True, bond=bond, pid=pid)
+def drop_theirs(vault: Vault, bond: int, *pids: bytes) -> None:
+    """Never use these gifts of theirs again."""
+    rows = [(bond, pid) for pid in pids]
+    vault.run_each("DELETE FROM prekeys_theirs WHERE bond = ? AND pid = ?", rows)
+    vault.run_each("INSERT OR IGNORE INTO prekeys_refused (bond, pid) VALUES (?, ?)", rows)
 
 
 def let_go(vault: Vault, bond: int, pid: bytes, usable_from_day: int) -> bool:
@@ -252,15 +257,14 @@ def let_go(vault: Vault, bond: int, pid: bytes, usable_from_day: int) -> bool:
 def drop_one_time_theirs(vault: Vault, bond: int) -> None:
     """After an old copy was put back: any of these may have been used already."""
     rows = vault.all("SELECT pid FROM prekeys_theirs WHERE bond = ? AND kind = 'one-time'", bond)
-    for (pid,) in rows:
-        drop_theirs(vault, bond, pid)
+    drop_theirs(vault, bond, *(pid for (pid,) in rows))
 
 
 def drop_of_others(vault: Vault, bond: int, incarnation: bytes) -> None:
     """Their vault was put back from a copy: what another incarnation of it gave is nobody's any more."""
     where = "bond = ? AND kind <> 'pairing' AND incarnation <> ?"
-    for (pid,) in vault.all(f"SELECT pid FROM prekeys_theirs WHERE {where}", bond, incarnation):
-        drop_theirs(vault, bond, pid)
+    rows = vault.all(f"SELECT pid FROM prekeys_theirs WHERE {where}", bond, incarnation)
+    drop_theirs(vault, bond, *(pid for (pid,) in rows))
 
 
 def drop_oldest_theirs(vault: Vault, bond: int, count: int) -> None:
@@ -269,8 +273,7 @@ def drop_oldest_theirs(vault: Vault, bond: int, count: int) -> None:
         "SELECT pid FROM prekeys_theirs WHERE bond = ? AND kind = 'one-time' ORDER BY made_day, rowid LIMIT ?",
         bond, count,
     )  # fmt: skip
-    for (pid,) in oldest:
-        drop_theirs(vault, bond, pid)
+    drop_theirs(vault, bond, *(pid for (pid,) in oldest))
 
 
 def replace_last_resort(vault: Vault, prekey: TheirPrekey) -> None:
@@ -278,6 +281,5 @@ def replace_last_resort(vault: Vault, prekey: TheirPrekey) -> None:
     older = vault.all("SELECT pid, made_day FROM prekeys_theirs WHERE bond = ? AND kind = 'last-resort'", prekey.bond)
     if any(made_day > prekey.made_day for _pid, made_day in older):
         return
-    for pid, _made_day in older:
-        drop_theirs(vault, prekey.bond, pid)
+    drop_theirs(vault, prekey.bond, *(pid for pid, _made_day in older))
     add_theirs(vault, prekey)

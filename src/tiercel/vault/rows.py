@@ -5,8 +5,10 @@ Column names come from the code of this room only, never from data.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache
+from operator import attrgetter
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from .store import Vault
@@ -48,6 +50,15 @@ def insert(vault: Vault, table: str, *, or_ignore: bool = False, **values: Any) 
     columns, marks = ", ".join(values), ", ".join("?" * len(values))
     verb = "INSERT OR IGNORE" if or_ignore else "INSERT"
     vault.run(f"{verb} INTO {table} ({columns}) VALUES ({marks})", *values.values())
+
+
+def insert_each(vault: Vault, table: str, rows: Sequence[_Row], *, or_ignore: bool = False) -> None:
+    """Add these rows, values of one kind as :func:`select` gives them."""
+    if rows:
+        columns, names = _columns(type(rows[0]))
+        verb = "INSERT OR IGNORE" if or_ignore else "INSERT"
+        marks = ", ".join("?" * len(names))
+        vault.run_each(f"{verb} INTO {table} ({columns}) VALUES ({marks})", map(attrgetter(*names), rows))
 
 
 def update(vault: Vault, table: str, where: str, keys: tuple[object, ...], **values: object) -> None:

@@ -15,7 +15,7 @@ Source: spec/vault.md; security.md A41, A42, A44.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from threading import get_ident
@@ -270,10 +270,14 @@ class Vault:
 
     def run(self, sql: str, *args: Any) -> None:
         """Change something; only inside :meth:`transaction`."""
+        self.run_each(sql, (args,))
+
+    def run_each(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Change something once for each of these rows of arguments; only inside :meth:`transaction`."""
         if self._owner != get_ident() or not self._writing:
             raise RuntimeError("a change outside a transaction")
         try:
-            self.db.execute(sql, args)
+            self.db.executemany(sql, rows)
         except apsw.Error as error:
             self.raise_ours(error)
 

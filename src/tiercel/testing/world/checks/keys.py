@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -68,18 +69,18 @@ class _Look:
     def held(self) -> Held:
         """All of them, as they are now."""
         if self._changed:
-            for table, rowid in self._changed:
-                self._read(table, rowid)
+            for table in {table for table, _rowid in self._changed}:
+                self._read(table, [rowid for each, rowid in self._changed if each == table])
             self._changed.clear()
             self._held = _held(list(self._rows.values()))
         return self._held
 
-    def _read(self, table: str, rowid: int) -> None:
-        row = self.vault.one(f"SELECT {_READ[table]} FROM {table} WHERE rowid = ?", rowid)
-        if row is None:
+    def _read(self, table: str, rowids: list[int]) -> None:
+        these = f"SELECT rowid, {_READ[table]} FROM {table} WHERE rowid IN (SELECT value FROM json_each(?))"
+        for rowid in rowids:
             self._rows.pop((table, rowid), None)
-        else:
-            self._rows[table, rowid] = _KINDS.get(table, bytes)(*row)
+        for rowid, *values in self.vault.all(these, json.dumps(rowids)):
+            self._rows[table, rowid] = _KINDS.get(table, bytes)(*values)
 
 
 class _Gift(NamedTuple):

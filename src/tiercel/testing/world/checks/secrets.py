@@ -208,16 +208,18 @@ class NoClockAlone(Check):
 
     def _died(self, person: PersonSeen, gone: Sequence[OurKey]) -> None:
         """A one-time prekey without a letter in its tombstone died by time: the clock and the other side agree."""
+        doubtful = person.home.clock_doubtful
+        agreed = {bond: self._agreed_day(person, bond) for bond in {key.bond for key in gone}}
         for key in gone:
-            if key.kind != ONE_TIME:
+            in_time = key.made_day + PREKEY_KEPT_DAYS <= agreed[key.bond] and not doubtful
+            if key.kind != ONE_TIME or in_time:
                 continue
             spent = "SELECT letter FROM prekeys_spent WHERE bond = ? AND pid = ?"
             tombstone = person.home.vault.one(spent, key.bond, key.pid)
             if tombstone is None or tombstone[0] is not None or self._told_of_copy(person, key):
                 continue
-            self.need(not person.home.clock_doubtful, f"a prekey of {person.name} died by a clock in doubt")
-            agreed = self._agreed_day(person, key.bond)
-            self.need(key.made_day + PREKEY_KEPT_DAYS <= agreed, f"a prekey of {person.name} died too early")
+            self.need(not doubtful, f"a prekey of {person.name} died by a clock in doubt")
+            self.need(in_time, f"a prekey of {person.name} died too early")
 
     @staticmethod
     def _told_of_copy(person: PersonSeen, key: OurKey) -> bool:
