@@ -44,7 +44,8 @@ def _delete_keys(step: Step, bond: BondAt) -> bool:
     step.ledger.expire_prekeys(bond.id, agreed // DAY_MS - PREKEY_KEPT_DAYS, agreed - kept)
     roots = step.ledger.roots(bond.id)
     before = agreed - GENERATION_KEPT_DAYS * DAY_MS
-    old = any(root.standing == "superseded" and root.since_at < before for root in roots)
+    in_use = {root.direction for root in roots if root.standing == "current"}
+    old = any(root.standing == "superseded" and root.since_at < before and root.direction in in_use for root in roots)
     if old:
         step.ledger.drop_old_roots(bond.id, before)
     return generations.forget_epochs(step, bond, roots) or old

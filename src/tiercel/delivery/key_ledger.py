@@ -28,7 +28,7 @@ class Keys(Protocol):
         ...
 
     def drop_old_roots(self, bond: int, superseded_before_ms: int) -> None:
-        """Delete generations superseded before an instant."""
+        """Delete generations superseded before an instant, in directions that have another in use."""
         ...
 
     def expire_prekeys(self, bond: int, one_time_before_day: int, superseded_before_ms: int) -> None:

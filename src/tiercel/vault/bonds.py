@@ -194,10 +194,15 @@ def advance_root(vault: Vault, root: Root, epoch: int, secret: bytes) -> None:
 
 
 def drop_old_roots(vault: Vault, bond: int, superseded_before_ms: int) -> None:
-    """Delete generations of a bond superseded before an instant."""
+    """Delete generations of a bond superseded before an instant, in directions that have another in use.
+
+    After their vault was put back from a copy they go on with an old one until they know that we have the new one.
+    """
+    in_use = "SELECT direction FROM roots WHERE bond = ?1 AND standing = 'current'"
     vault.run(
-        "DELETE FROM roots WHERE bond = ? AND standing = 'superseded' AND since_at < ?", bond, superseded_before_ms
-    )
+        f"DELETE FROM roots WHERE bond = ?1 AND standing = 'superseded' AND since_at < ?2 AND direction IN ({in_use})",
+        bond, superseded_before_ms,
+    )  # fmt: skip
 
 
 # -- readers and warnings ------------------------------------------------------------------------------

@@ -278,6 +278,38 @@ def test_an_old_correspondent_gets_the_service_letter_it_can_read(tmp_path: Path
     assert bo.state(back) == "arrived"
 
 
+def lose(person: Person, post: Path, which: str) -> None:
+    """What a person put there is gone from the folder."""
+    names = {name for (name,) in person.home.vault.all(f"SELECT name FROM handed WHERE {which}")}
+    for path in parcels(post):
+        if path.name in names:
+            path.unlink()
+
+
+def test_the_old_roots_are_heard_until_the_other_side_knows_that_the_new_one_came(tmp_path: Path) -> None:
+    """What was told of a copy came, its receipt did not, and for most of a year only notes came from there."""
+    post = tmp_path / "post"
+    ada, bo = bonded(tmp_path)
+    exchange(ada, bo)
+    put_back(ada, copied(ada, tmp_path / "copy"))
+    exchange(ada, bo, rounds=1)
+    bo.sync()
+    lose(bo, post, "true")
+    bonds.confirm(bo.home, "ada")
+    for day in range(0, 300, 10):
+        bo.write(f"day {day}")
+        bo.sync()
+        ada.sync()
+        ada.clock.advance(days=10)
+        ada.sync()
+        lose(ada, post, "bundle IS NOT NULL")
+    written = ada.write("are you still there?")
+    for _ in range(3):
+        exchange(ada, bo)
+        ada.clock.advance(days=8)
+    assert ada.state(written) == "arrived"
+
+
 def test_a_second_copy_put_back_before_the_first_was_heard_of(tmp_path: Path) -> None:
     ada, bo = bonded(tmp_path)
     exchange(ada, bo)
