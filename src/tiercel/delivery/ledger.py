@@ -182,6 +182,10 @@ class Bundles(Protocol):
         """An awaited enclosure was asked for now; None: it is given up."""
         ...
 
+    def await_again(self, letter: int) -> None:
+        """Enclosures of a letter that were given up are awaited again."""
+        ...
+
     def lacking(self, bundle: InBundle, most: int) -> Sequence[tuple[int, int]]:
         """What a bundle that is being gathered still lacks: (group, how many symbols), the first ``most`` groups."""
         ...

@@ -46,8 +46,11 @@ def letter_came(step: Step, event: LetterCame) -> None:
 
 
 def letter_came_again(step: Step, event: LetterCameAgain) -> None:
-    """Say again what was said of it, at most daily."""
-    _again(step, step.ledger.in_letter_named(event.bond, event.letter_id))
+    """Say again what was said of it, at most daily; what it lacks is asked for again: its writer still sends it."""
+    letter = step.ledger.in_letter_named(event.bond, event.letter_id)
+    _again(step, letter)
+    if letter is not None and letter.arrived_at is None and letter.state != State.RETURNED:
+        step.ledger.await_again(letter.seq)
 
 
 def _again(step: Step, letter: InLetter | None) -> None:

@@ -141,7 +141,7 @@ class InBundle:
 
 @dataclass(frozen=True)
 class Awaited:
-    """An enclosure that a letter of theirs waits for, ``length`` bytes when sealed; the letter came at ``came_at``."""
+    """An enclosure that a letter of theirs lacks, ``length`` bytes sealed; the letter came last at ``came_at``."""
 
     letter: int
     n: int

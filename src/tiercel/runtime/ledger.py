@@ -210,6 +210,10 @@ class VaultLedger(RoadLedger, KeyLedger):
         """Asked, or given up."""
         update(self.vault, "enclosures", "letter = ? AND n = ?", (item.letter, item.n), asked_at=now_ms)
 
+    def await_again(self, letter: int) -> None:
+        """Asked for at once."""
+        letters.await_enclosures_again(self.vault, letter)
+
     def lacking(self, bundle: InBundle, most: int) -> list[tuple[int, int]]:
         """By its tallies."""
         return lacking.missing_groups(self.vault, bundle, most)

@@ -273,7 +273,7 @@ _UNCLAIMED += " (SELECT bundle_hash FROM enclosures WHERE file IS NOT NULL OR as
 
 
 def letter_came_at(vault: Vault, bond: int, letter: bytes) -> int | None:
-    """When the first parcel of a letter came. It searches all that ever came: for what is rarely asked."""
+    """When the newest seal of a letter began to come. It searches all that ever came: for what is rarely asked."""
     row = vault.one("SELECT max(first_at) FROM bundles_in WHERE bond = ? AND letter = ?", bond, letter)
     return row[0] if row else None
 

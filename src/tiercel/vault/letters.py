@@ -310,9 +310,9 @@ def enclosures_overdue(vault: Vault, now_ms: int, after_ms: int, most: int) -> l
     return [(letter, item) for item in waiting if (letter := letter_at(vault, item.letter)) is not None]
 
 
-def enclosure_asked(vault: Vault, enclosure: Enclosure, now_ms: int | None) -> None:
-    """Remember when an enclosure was asked for; None when it is given up and never asked for again."""
-    update(vault, "enclosures", "letter = ? AND n = ?", (enclosure.letter, enclosure.n), asked_at=now_ms)
+def await_enclosures_again(vault: Vault, letter: int) -> None:
+    """Wait again for enclosures of a letter that were given up: they are asked for at once."""
+    vault.run("UPDATE enclosures SET asked_at = 0 WHERE letter = ? AND file IS NULL AND asked_at IS NULL", letter)
 
 
 def enclosure_whole(vault: Vault, enclosure: Enclosure, file: str) -> None:
