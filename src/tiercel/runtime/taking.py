@@ -22,7 +22,7 @@ from tiercel.errors import (
 )
 from tiercel.parcel.box import Kind, NoteBox, Symbols
 from tiercel.parcel.epochs import ParcelKeys
-from tiercel.vault import bundles
+from tiercel.vault import bonds, bundles
 from tiercel.vault.bonds import Bond
 from tiercel.vault.bundles import BundleIn
 
@@ -65,6 +65,7 @@ class Taking:
     letters: int = 0
     again: set[tuple[int, bytes, ParcelKeys]] = field(default_factory=set)
     _waiting: list[Looked] = field(default_factory=list)
+    _heard: set[Lock] = field(default_factory=set)  # within the commit that is being made
 
     def add(self, looked: Looked) -> None:
         """One more, taken in with others or by :meth:`take`.
@@ -81,7 +82,7 @@ class Taking:
 
     def take(self) -> None:
         """Take in what waits; what was taken leaves the road. Raises as :meth:`add`."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting, self._heard = self._waiting, [], set()
         if not waiting:
             return
         with self.home.office.transaction():
@@ -133,10 +134,16 @@ class Taking:
 
     def _take(self, lock: Lock, box: Symbols | NoteBox) -> str | None:
         check_kind(lock, box)
-        bond = heard(self.home, lock)
+        if lock in self._heard:
+            bond = bonds.bond_by_id(self.home.vault, lock.bond)
+        else:
+            bond = heard(self.home, lock)
         if isinstance(box, NoteBox):
-            return hearing.hear(self.home, bond, box.record, self.road, lock.superseded)
-        return self._take_symbols(bond, lock, box)
+            said = hearing.hear(self.home, bond, box.record, self.road, lock.superseded)
+        else:
+            said = self._take_symbols(bond, lock, box)
+        self._heard.add(lock)  # behind all that could undo it
+        return said
 
     def _take_symbols(self, bond: Bond, lock: Lock, box: Symbols) -> str | None:
         known = bundles.in_by_hash(self.home.vault, bond.id, box.bundle_hash)

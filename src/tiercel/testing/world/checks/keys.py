@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
 
 from tiercel.vault.prekeys import LAST_RESORT
 
@@ -57,8 +58,10 @@ class _Look:
 
     def __init__(self, vault: Vault) -> None:
         self.vault = vault
-        self._rows: dict[tuple[str, int], OurKey | _Gift | bytes] = {}
         self._changed = {(table, rowid) for table in _READ for (rowid,) in vault.all(f"SELECT rowid FROM {table}")}
+        self._secrets: dict[tuple[str, int], tuple[bytes, ...]] = {}
+        self._ours: dict[int, OurKey] = {}
+        self._gifts: dict[int, tuple[tuple[int, bytes], bytes]] = {}
         self._held = Held({}, frozenset())
         vault.db.set_update_hook(self._note)
 
@@ -72,21 +75,35 @@ class _Look:
             for table in {table for table, _rowid in self._changed}:
                 self._read(table, [rowid for each, rowid in self._changed if each == table])
             self._changed.clear()
-            self._held = _held(list(self._rows.values()))
+            ours = {(key.bond, key.pid): key for key in self._ours.values()}
+            reusable = frozenset(key.public_hash for key in self._ours.values() if key.kind == LAST_RESORT)
+            secrets = frozenset(chain.from_iterable(self._secrets.values()))
+            self._held = Held(ours, secrets, dict(self._gifts.values()), reusable)
         return self._held
 
     def _read(self, table: str, rowids: list[int]) -> None:
         these = f"SELECT rowid, {_READ[table]} FROM {table} WHERE rowid IN (SELECT value FROM json_each(?))"
+        found = {rowid: values for rowid, *values in self.vault.all(these, json.dumps(rowids))}
         for rowid in rowids:
-            self._rows.pop((table, rowid), None)
-        for rowid, *values in self.vault.all(these, json.dumps(rowids)):
-            self._rows[table, rowid] = _KINDS.get(table, bytes)(*values)
+            self._let_go(table, rowid)
+        for rowid, values in found.items():
+            self._take(table, rowid, values)
 
+    def _let_go(self, table: str, rowid: int) -> None:
+        self._secrets.pop((table, rowid), None)
+        if table == "prekeys_ours":
+            self._ours.pop(rowid, None)
+        elif table == "prekeys_theirs":
+            self._gifts.pop(rowid, None)
 
-class _Gift(NamedTuple):
-    bond: int
-    pid: bytes
-    token: bytes
+    def _take(self, table: str, rowid: int, values: Sequence[Any]) -> None:
+        if table == "prekeys_ours":
+            key = self._ours[rowid] = OurKey(*values)
+            self._secrets[table, rowid] = (key.seed, key.token)
+            return
+        if table == "prekeys_theirs":
+            self._gifts[rowid] = (values[0], values[1]), values[2]
+        self._secrets[table, rowid] = (values[-1],)
 
 
 _READ: Final = {
@@ -95,13 +112,3 @@ _READ: Final = {
     "roots": "root",
     "pairings": "road_secret",
 }
-_KINDS: Final[dict[str, Callable[..., OurKey | _Gift]]] = {"prekeys_ours": OurKey, "prekeys_theirs": _Gift}
-
-
-def _held(rows: list[OurKey | _Gift | bytes]) -> Held:
-    ours = {(row.bond, row.pid): row for row in rows if isinstance(row, OurKey)}
-    gifts = {(row.bond, row.pid): row.token for row in rows if isinstance(row, _Gift)}
-    secrets = {row for row in rows if isinstance(row, bytes)} | set(gifts.values())
-    secrets.update(*((row.seed, row.token) for row in ours.values()))
-    reusable = frozenset(row.public_hash for row in ours.values() if row.kind == LAST_RESORT)
-    return Held(ours, frozenset(secrets), gifts, reusable)
