@@ -64,6 +64,7 @@ def compare(seed: int, plan: Plan, folder: Path) -> Outcome:
     for name, each in (("two", with_third), ("one", _without_third(with_third))):
         symbolic.begin(seed)
         way = Way((plan.bonds[0].inviter, plan.bonds[0].accepter))
+        outcome.pair_years += each.pair_years()
         try:
             ways.append(_lived(each, folder / name, way))
         except (Violation, symbolic.Misuse) as violation:

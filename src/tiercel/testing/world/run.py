@@ -211,11 +211,13 @@ class Run:
         self.workers = workers or os.cpu_count() or 1
         self.outcomes: list[Outcome] = []
         self.twice = 0
+        self.lived_years = 0.0  # pair-years of all lives, also those lived once more to be compared
         self.interrupted = False
         self._began = time.monotonic()
         self._todo: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[Outcome, bool] | None] = queue.SimpleQueue()
         self._stop = threading.Event()
+        self._adding = threading.Lock()
         self._alive: set[Worker] = set()
 
     @property
@@ -282,18 +284,26 @@ class Run:
 
     def _lived(self, mine: dict[tuple[str, int], Worker], seed: int) -> tuple[Outcome, bool]:
         crypto = crypto_of(seed)
-        outcome = self._worker(mine, crypto, 0).live(seed, days=self.days)
+        outcome = self._live(mine, crypto, 0, seed)
         if outcome.violation is None and compared(seed):
-            beside = self._worker(mine, crypto, 0).live(seed, days=self.days, alone=True)
+            beside = self._live(mine, crypto, 0, seed, alone=True)
             outcome.violation, outcome.sentence = beside.violation, beside.sentence
             outcome.checks |= beside.checks
         if outcome.violation or not twice(seed):
             return outcome, False
-        again = self._worker(mine, crypto, 1).live(seed, days=self.days)
+        again = self._live(mine, crypto, 1, seed)
         if again.trace != outcome.trace:
             outcome.violation = again.violation or "trace"
             outcome.sentence = again.sentence or "two lives of this seed, with different hash seeds, went differently"
         return outcome, True
+
+    def _live(
+        self, mine: dict[tuple[str, int], Worker], crypto: str, hash_seed: int, seed: int, **task: Any
+    ) -> Outcome:
+        outcome = self._worker(mine, crypto, hash_seed).live(seed, days=self.days, **task)
+        with self._adding:
+            self.lived_years += outcome.pair_years
+        return outcome
 
     def _worker(self, mine: dict[tuple[str, int], Worker], crypto: str, hash_seed: int) -> Worker:
         worker = mine.get((crypto, hash_seed))

@@ -28,8 +28,9 @@ def summary(run: Run) -> dict[str, Any]:
         "slowest_recovery_days": round(max((outcome.slowest_days for outcome in done), default=0.0), 1),
         "real_crypto_seeds": sum(outcome.crypto == REAL for outcome in done),
         "twice": run.twice,
+        "lived_pair_years": int(run.lived_years),
         "seconds": round(run.seconds, 1),
-        "pair_years_per_core_minute": round(years / minutes / run.workers, 1),
+        "pair_years_per_core_minute": round(run.lived_years / minutes / run.workers, 1),
         "interrupted": run.interrupted,
     }
 
@@ -64,8 +65,9 @@ def table(run: Run, seeds_from: str) -> str:
         *((f"  {name}", f"{count:,}") for name, count in _by_id(added([o.checks for o in run.outcomes]).items())),
         ("violations", f"{told['violations']:,}"),
         ("slowest recovery after the faults stopped", f"{told['slowest_recovery_days']} days"),
+        ("pair-years lived, those for a comparison too", f"{told['lived_pair_years']:,}"),
         ("time", f"{told['seconds']:,} s on {run.workers} cores"),
-        ("pair-years per core and minute", f"{told['pair_years_per_core_minute']:,}"),
+        ("pair-years lived per core and minute", f"{told['pair_years_per_core_minute']:,}"),
     )
     return "\n".join(lines)
 
