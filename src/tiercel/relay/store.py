@@ -17,7 +17,13 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
-from tiercel.limits import RELAY_BOX_BYTES, RELAY_BOX_RESERVE_BYTES, RELAY_HOLD_DAYS
+from tiercel.limits import (
+    RELAY_BOX_BYTES,
+    RELAY_BOX_IDLE_DAYS,
+    RELAY_BOX_RESERVE_BYTES,
+    RELAY_HOLD_DAYS,
+    RELAY_STEP_MS_MAX,
+)
 
 from .protocol import BoxHashes, Given, Outcome, Part, Registration, State
 
@@ -35,12 +41,16 @@ class Rules:
         box_bytes: What one box may take.
         reserve_bytes: What each box has to itself.
         hold_days: How long a parcel is promised.
+        idle_days: After so long an empty box in which nobody picks up is taken away.
+        step_ms_max: Relay time moves by so much at most between two looks at the clock.
     """
 
     room_bytes: int = 8 << 30
     box_bytes: int = RELAY_BOX_BYTES
     reserve_bytes: int = RELAY_BOX_RESERVE_BYTES
     hold_days: int = RELAY_HOLD_DAYS
+    idle_days: int = RELAY_BOX_IDLE_DAYS
+    step_ms_max: int = RELAY_STEP_MS_MAX
 
 
 class Shown(NamedTuple):
@@ -117,10 +127,11 @@ class Store(Protocol):
         """Let so many boxes be made with a token, for so many days of relay time."""
         ...
 
-    async def tick(self, now_ms: int) -> None:
+    async def tick(self, now_ms: int) -> bool:
         """Move relay time by the step of the wall clock, kept within bounds, and take away a little of what ended.
 
-        Short: called often, while others put. Calling it until nothing changes takes away everything that ended.
+        Short: called often, while others put. Whether there may be more to take away now; called again until it
+        says no, it has taken away everything that ended.
         """
         ...
 
