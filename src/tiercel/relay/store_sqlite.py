@@ -262,7 +262,9 @@ class SqliteStore:
         if self._lock < 0:
             return
         try:
-            if not self._failed:
+            if self._failed:  # the log stays as it is, for the next start to look at
+                self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            else:
                 self._db.execute("INSERT OR REPLACE INTO meta VALUES ('clean', 1)")
             self._db.close()
         except apsw.Error as error:
