@@ -10,6 +10,7 @@ import fcntl
 import os
 import re
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +24,7 @@ _BUSY_MS = 10_000
 _CACHE_KIB = 16 * 1024
 _LOG_PAGES = 4096  # the log is carried over into the file when it has so many
 _PAGE_BYTES = 4096
+_LOCK_TRIES, _LOCK_WAIT_S = 5, 0.1
 _LEVELS = {"OFF": 0, "NORMAL": 1, "FULL": 2, "EXTRA": 3}
 # SQLite's log needs memory that processes share, and these lose writes that a server said it had.
 _FAR_AWAY = re.compile(r"nfs4?|cifs|smb\w*|fuse\.sshfs|afs|davfs|fuse\.davfs2?")
@@ -199,12 +201,32 @@ def keep(path: Path) -> int:
         handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise StoreError(f"The folder of the store cannot be written: {error.strerror}.") from error
+    for turn in range(_LOCK_TRIES):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except OSError as error:
+            # One that only asks whether it is held has it for a moment; one that stops lets go of it soon.
+            if turn == _LOCK_TRIES - 1:
+                os.close(handle)
+                raise StoreBusy() from error
+            time.sleep(_LOCK_WAIT_S)
+    raise StoreBusy()
+
+
+def is_kept(path: Path) -> bool:
+    """Whether a process serves this store now."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+        handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
         os.close(handle)
-        raise StoreBusy() from error
-    return handle
+    return False
 
 
 def said(error: apsw.Error) -> str:

@@ -293,3 +293,34 @@ def counts(db: apsw.Connection, taken_bytes: int = 0) -> Counts:
     ).fetchone()
     boxes, parcels, used, tokens, relay_ms = row
     return Counts(boxes, parcels, used, taken_bytes, tokens, relay_ms // DAY_MS)
+
+
+def counts_of(path: Path) -> Counts:
+    """Numbers of the store in a file, from outside the process that serves it.
+
+    Raises:
+        StoreError: And its kinds, as opening does.
+    """
+    return _outside(path, counts)
+
+
+def add_token_to(path: Path, token_hash: bytes, boxes: int, days: int) -> None:
+    """Write a token into the store of a file, from outside the process that serves it.
+
+    Raises:
+        StoreError: And its kinds, as opening does.
+    """
+    ends = "(SELECT coalesce(max(value), 0) / ? FROM meta WHERE key = 'relay_ms') + ?"
+    values = (token_hash, boxes, DAY_MS, days + 1)
+    _outside(path, lambda db: db.execute(f"INSERT OR REPLACE INTO tokens VALUES (?, ?, {ends})", values).get)
+
+
+def _outside(path: Path, act: Callable[[apsw.Connection], _T]) -> _T:
+    db = sqlite_file.connect(path)
+    try:
+        sqlite_file.version_of(db)
+        return act(db)
+    except apsw.Error as error:
+        raise StoreFailed(f"The store of the relay failed: {sqlite_file.said(error)}.") from error
+    finally:
+        db.close()

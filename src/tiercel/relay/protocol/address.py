@@ -78,6 +78,11 @@ def is_host(host: str) -> bool:
         return named and len(host) <= _NAME_CHARS_MAX and all(map(_LABEL.fullmatch, labels))
 
 
+def token_text(token: bytes) -> str:
+    """A registration token as it is shown: 52 characters."""
+    return to_base32(token)
+
+
 def encode_address(address: Address) -> str:
     """The one line to hand over. Source: spec/relay.md 6."""
     trust = to_base32(address.fingerprint) if address.trust is Trust.PINNED else address.trust.value
