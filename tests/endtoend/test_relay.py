@@ -172,9 +172,7 @@ def test_closed_means_closed(tmp_path: Path) -> None:
 
 
 def test_logs_and_metrics_hold_nothing_of_anybody(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with Serving(tmp_path, "--metrics", f"127.0.0.1:{port}") as serving:
         caller = serving.caller()
         caller.make(ADA)
@@ -185,16 +183,15 @@ def test_logs_and_metrics_hold_nothing_of_anybody(tmp_path: Path) -> None:
         with connect(serving.address) as rude:
             rude.sendall(b"\0\0\0 no request\r\n\r\n")
             assert b"400" in rude.recv(1000)
-        seen = socket.create_connection(("127.0.0.1", port))
-        seen.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-        text = b"".join(iter(lambda: seen.recv(65536), b"")).decode()
-        seen.close()
+        metrics = asked_metrics(port)
         caller.close()
         serving.stop()
-    for line in ('parcels_total{said="held"} 3', 'requests_total{kind="put"} 1', "given_total 2", "boxes 1", "held 2",
-                 'refused_total{status="400"} 1', "polls 0"):  # fmt: skip
-        assert f"tiercel_relay_{line}\n" in text
-    everything = (text + serving.log.read_text()).lower()
+    for what, count in {
+        'parcels_total{said="held"}': 3, 'requests_total{kind="put"}': 1, "given_total": 2, "boxes": 1, "held": 2,
+        'refused_total{status="400"}': 1, "polls": 0,
+    }.items():  # fmt: skip
+        assert metrics[f"tiercel_relay_{what}"] == str(count)
+    everything = (" ".join(metrics) + serving.log.read_text()).lower()
     for secret in (ADA.keys.box, ADA.keys.drop, name(1)):
         assert secret.hex() not in everything and to_base32(secret) not in everything
     assert "127.0.0.1" not in everything and str(CELL) not in everything
@@ -417,6 +414,35 @@ def test_T_RELAY_2_a_wiped_relay_gets_its_boxes_back(tmp_path: Path) -> None:
         caller.close()
 
 
+def test_a_relay_whose_disk_was_rolled_back_hides_nothing_new(tmp_path: Path) -> None:
+    """What was promised since is lost, as the senders find out; what comes then is seen, also behind an old cursor."""
+    with Serving(tmp_path) as serving:
+        caller = serving.caller()
+        caller.make(ADA)
+        caller.put(ADA, some(1))
+        caller.close()
+        serving.stop()
+        port = serving.address.port
+    copy = (tmp_path / "relay.db").read_bytes()
+    with Serving(tmp_path, port=port) as serving:
+        caller = serving.caller()
+        caller.put(ADA, some(2, 3, 4))
+        caller.erase(ADA, [name(1)])
+        cursor = caller.fetch(ADA).cursor
+        caller.close()
+        serving.stop()
+    (tmp_path / "relay.db").write_bytes(copy)
+    with Serving(tmp_path, port=port) as serving:
+        caller = serving.caller()
+        asked = relay.StateOf(box=ADA.keys.box, key=ADA.keys.drop, ids=(name(1), name(2)))
+        states = [state for state, _ in caller.ask(asked, relay.States).states]
+        assert states == [HELD, relay.State.NONE]
+        assert caller.put(ADA, some(2, 5)) == [HELD] * 2
+        found = [given[0] for given in caller.fetch(ADA, cursor=cursor).parcels]
+        assert found == [name(1), name(2), name(5)]
+        caller.close()
+
+
 @pytest.mark.parametrize("level", ["NORMAL", "OFF"])
 def test_T_RELAY_3(tmp_path: Path, level: str) -> None:
     """With less than FULL it does not even begin; nothing that was there is harmed."""
@@ -493,6 +519,35 @@ def test_those_who_wait_are_answered_when_the_relay_stops(serving: Serving, call
     assert serving.stop() == 0
     thread.join(10)
     assert time.monotonic() - begun < 8 and [names for names, _ in found] == [[]]
+
+
+def asked_metrics(port: int) -> dict[str, str]:
+    """What Prometheus would read."""
+    with socket.create_connection(("127.0.0.1", port)) as link:
+        link.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        text = b"".join(iter(lambda: link.recv(65536), b"")).decode()
+    lines = text.partition("\r\n\r\n")[2].splitlines()
+    return dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+
+
+def free_port() -> int:
+    """A port nobody has now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def test_who_goes_while_waiting_is_forgotten(tmp_path: Path) -> None:
+    port = free_port()
+    with Serving(tmp_path, "--metrics", f"127.0.0.1:{port}") as serving:
+        body = relay.encode(relay.Fetch(box=NOBODY.keys.box, key=NOBODY.keys.pick_up, wait_s=240))
+        links = [connect(serving.address) for _ in range(50)]
+        for link in links:
+            link.sendall(post("/v1/fetch", f"Content-Length: {len(body)}", body=body))
+        wait_for(lambda: asked_metrics(port)["tiercel_relay_polls"] == "50")
+        for link in links:
+            link.close()
+        wait_for(lambda: asked_metrics(port)["tiercel_relay_polls"] == "0")
 
 
 # -- what is refused ---------------------------------------------------------------------------------
@@ -623,6 +678,28 @@ def test_junk_of_strangers_leaves_room_for_letters(tmp_path: Path) -> None:
         assert caller.put(ADA, some(*range(16))) == [HELD] * 16
         assert len(caller.everything(ADA)) == 16
         caller.close()
+
+
+@pytest.mark.full
+def test_a_million_junk_parcels(tmp_path: Path) -> None:
+    """16 GiB from one stranger: most of it is refused, and Ada's letters come and go all the while."""
+    with Serving(tmp_path, "--room", "1") as serving:
+        caller, hers = serving.caller(), serving.caller()
+        stranger = Person(100)
+        for person in (ADA, stranger):
+            caller.make(person)
+        said: dict[relay.State, int] = {}
+        for turn in range(1_000_000 // 250):
+            batch = [(name(turn * 250 + number), cell(number % 50)) for number in range(250)]
+            for state in caller.put(stranger, batch):
+                said[state] = said.get(state, 0) + 1
+            if turn % 100 == 0:
+                assert hers.put(ADA, some(turn)) == [HELD]
+                assert set(hers.everything(ADA)) == {name(turn)}
+                hers.erase(ADA, [name(turn)])
+        assert said == {HELD: (256 << 20) // CELL, relay.State.FULL: 1_000_000 - (256 << 20) // CELL}
+        for each in (caller, hers):
+            each.close()
 
 
 def test_many_boxes_with_one_parcel_each(tmp_path: Path) -> None:

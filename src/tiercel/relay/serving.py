@@ -39,6 +39,7 @@ _IDLE_S: Final = 60
 _BACKLOG: Final = 2048
 _STOP_S: Final = 20
 _GOODBYE_S: Final = 1.0
+_FILES_MAX: Final = 65_536
 _FILES_KEPT: Final = 64  # for the store and the log, of those a process may open
 _TLS_BUFFER_BYTES: Final = 32 * 1024
 
@@ -239,15 +240,25 @@ def _host_for_others(host: str) -> str:
             return "::1" if host == "::" else "127.0.0.1"
 
 
-def _config(relay: Relay, ledger: Ledger) -> uvicorn.Config:
+def _files_max() -> int:
+    """How many files and connections this process may open, raised as far as it may be."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        soft = hard
+    wanted = _FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _FILES_MAX)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return _FILES_MAX if soft == resource.RLIM_INFINITY else soft
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (ValueError, OSError):
+        return soft
+    return wanted
+
+
+def _config(relay: Relay, ledger: Ledger) -> uvicorn.Config:
+    files_max = _files_max()
     return uvicorn.Config(
         relay.app(), http=connections(ledger), ws="none", lifespan="off", log_config=None, access_log=False,
         proxy_headers=False, server_header=False, date_header=False, timeout_keep_alive=_IDLE_S,
-        timeout_graceful_shutdown=_STOP_S, limit_concurrency=max(soft - _FILES_KEPT, 8),
+        timeout_graceful_shutdown=_STOP_S, limit_concurrency=max(files_max - _FILES_KEPT, 8),
         h11_max_incomplete_event_size=RELAY_HEAD_BYTES_MAX,
     )  # fmt: skip
 
