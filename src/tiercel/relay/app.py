@@ -21,7 +21,7 @@ from tiercel.errors import DiskFull, MalformedRelay, NewerVersion, StoreFailed
 from tiercel.limits import DAY_MS, RELAY_BATCH_BYTES_MAX, RELAY_WAIT_S_MAX
 
 from .bodies import RefusedError, body_of, is_head_long
-from .connections import connection_of
+from .connections import Connection, connection_of
 from .newcomers import Newcomers
 from .polls import Polls
 from .protocol import (
@@ -111,20 +111,11 @@ class Relay:
 
         async def serve(http: HttpRequest) -> Response:
             connection = connection_of(http.scope)
-            try:
-                record = decode_request(kind, await body_of(http, connection))
-                answer = encode(await handler(record, http))
-            except RefusedError as refusal:
-                return self._refuse(refusal.status)
-            except (MalformedRelay, NewerVersion):
-                return self._refuse(400)
-            except DiskFull:
-                return self._refuse(503)
-            except StoreFailed:
-                self._failed()
-                return self._refuse(503)
-            except ClientDisconnect:
-                return Response(status_code=400)  # nobody reads it
+            answer = await self._answer(kind, handler, http, connection)
+            if isinstance(answer, int):
+                if connection is not None:
+                    connection.ledger.let_go(connection)
+                return self._refuse(answer)
             self.tally.add("requests", 1, "kind", name)
             if connection is None:
                 return Response(answer, media_type=_TYPE)
@@ -132,6 +123,23 @@ class Relay:
             return _Counted(answer, media_type=_TYPE)
 
         return serve
+
+    async def _answer(
+        self, kind: type[_R], handler: Handler, http: HttpRequest, connection: Connection | None
+    ) -> bytes | int:
+        """The record of the answer, or the status of a refusal."""
+        try:
+            record = decode_request(kind, await body_of(http, connection))
+            return encode(await handler(record, http))
+        except RefusedError as refusal:
+            return refusal.status
+        except (MalformedRelay, NewerVersion, ClientDisconnect):
+            return 400
+        except DiskFull:
+            return 503
+        except StoreFailed:
+            self._failed()
+            return 503
 
     def _refuse(self, status: int) -> Response:
         self.tally.add("refused", 1, "status", str(status))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -91,4 +92,11 @@ def logger(now_ms: Callable[[], int], handler: logging.Handler) -> logging.Logge
         log = logging.getLogger(name)
         log.handlers, log.propagate = [handler], False
         log.setLevel(level)
-    return logging.getLogger(LOG)
+    log = logging.getLogger(LOG)
+
+    def died(what: threading.ExceptHookArgs) -> None:
+        # As it stands Python would print what the error says.
+        log.error("a thread died", exc_info=(what.exc_type, what.exc_value or what.exc_type(), what.exc_traceback))
+
+    threading.excepthook = died
+    return log

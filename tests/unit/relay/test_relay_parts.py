@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,7 @@ def test_counts_are_as_prometheus_reads_them() -> None:
 
 
 def test_the_log_says_the_kind_of_an_error_and_never_its_words() -> None:
-    said = io.StringIO()
+    said, before = io.StringIO(), threading.excepthook
     log = logger(lambda: 1_700_000_000_000, logging.StreamHandler(said))
     log.info("started", extra={"told": {"tls": True}})
     for name in (LOG, "uvicorn.error", "asyncio"):
@@ -154,9 +155,13 @@ def test_the_log_says_the_kind_of_an_error_and_never_its_words() -> None:
             raise KeyError("192.0.2.1 and a key")
         except KeyError:
             logging.getLogger(name).error("trouble" if name == LOG else "with 192.0.2.1", exc_info=True)
+    thread = threading.Thread(target=lambda: {}["192.0.2.1 and a key"])
+    thread.start()
+    thread.join()
+    threading.excepthook = before
     first, *others = map(json.loads, said.getvalue().splitlines())
     assert first == {"at": "2023-11-14T22:13:20Z", "level": "info", "event": "started", "tls": True}
-    assert [line["error"] for line in others] == ["KeyError"] * 3
+    assert [line["error"] for line in others] == ["KeyError"] * 4
     assert "192.0.2.1" not in said.getvalue() and "key" not in said.getvalue()
     assert others[1]["event"] == "trouble in uvicorn.error"
     for name in (LOG, "uvicorn.error", "asyncio"):
