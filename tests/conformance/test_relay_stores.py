@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from postgres_kit import Cluster
 from tiercel.relay.store import Rules, Store
+from tiercel.relay.store_postgres import PostgresStore
 from tiercel.relay.store_sqlite import SqliteStore
 from tiercel.testing.entropy import SeededEntropy
 from tiercel.testing.relay_model import MemoryRelayStore
@@ -35,3 +38,14 @@ class TestSqlite(RelayStoreSuite):
 
     async def open_store(self, place: Path, rules: Rules) -> Store:
         return SqliteStore.open(place, rules, ENTROPY.token)
+
+
+@pytest.mark.servers
+class TestPostgres(RelayStoreSuite):
+    @pytest.fixture
+    def place(self, postgres: Cluster) -> Iterator[str]:
+        with postgres.database() as address:
+            yield address
+
+    async def open_store(self, place: str, rules: Rules) -> Store:
+        return await PostgresStore.open(place, rules, ENTROPY.token)

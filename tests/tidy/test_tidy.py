@@ -71,6 +71,8 @@ FOREIGN: dict[str, set[str]] = {
     "starlette": {"relay", "desk"},
     "uvicorn": {"relay", "desk"},
     "h11": {"relay", "desk"},
+    "psycopg": {"relay"},
+    "psycopg_pool": {"relay"},
     "pyrage": set(),  # the oracle of the tests; no room writes age archives yet
     "click": {"cli"},
     "rich": {"cli"},

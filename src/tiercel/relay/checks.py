@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import shutil
 import stat
@@ -11,7 +12,7 @@ from typing import Final, NamedTuple
 from tiercel.errors import StoreError
 
 from . import certificate, sqlite_file
-from .stores import Place, existing, warning_of
+from .stores import Place, existing, warning_of, warnings_of
 
 _FILES_ENOUGH: Final = 4096
 _WELL_FILLED: Final = 0.9
@@ -32,6 +33,8 @@ def examine(place: Place, room_bytes: int) -> list[Finding]:
     Raises:
         StoreError: There is no store.
     """
+    if place.path is None:
+        return [_server(place), _certificate(place), _files()]
     path = existing(place)
     return [_store(path, place.synchronous), _disk(place), _room(path, room_bytes), _certificate(place), _files()]
 
@@ -47,6 +50,14 @@ def _store(path: Path, level: str) -> Finding:
     except StoreError as error:
         return Finding("store", False, str(error), error.remedy)
     return Finding("store", True, "Every page is whole, and a commit survives a power cut.")
+
+
+def _server(place: Place) -> Finding:
+    try:
+        warnings = asyncio.run(warnings_of(place))
+    except StoreError as error:
+        return Finding("store", False, str(error), error.remedy)
+    return Finding("store", True, " ".join(["A commit survives a power cut.", *warnings]))
 
 
 def _disk(place: Place) -> Finding:

@@ -31,7 +31,7 @@ from .connections import Ledger, connections
 from .polls import Polls
 from .protocol import Address, Registration, Trust, encode_address
 from .store import Rules, Store
-from .stores import Place, open_store, warning_of
+from .stores import Place, open_store, warnings_of
 
 _TICK_S: Final = 10.0
 _SWEEP_S: Final = 0.05  # between two slices of what ended, so that puts come in between
@@ -151,7 +151,7 @@ async def _serve(plan: Plan, store: Store, now_ms: Callable[[], int], log: loggi
             _keep_address(plan.place, address)
             # The socket takes connections from here on; they are answered as soon as the loop turns.
             announce(address)
-            _log_start(plan, log)
+            await _log_start(plan, log)
             await server.serve()
         metrics()
         for task in stops:
@@ -299,10 +299,9 @@ def _keep_address(place: Place, address: str) -> None:
         place.said.chmod(0o600)
 
 
-def _log_start(plan: Plan, log: logging.Logger) -> None:
+async def _log_start(plan: Plan, log: logging.Logger) -> None:
     log.info("started", extra={"told": {"registration": registration_of(plan).name.lower(), "tls": not plan.plain}})
-    warning = warning_of(plan.place)
-    if warning:
+    for warning in await warnings_of(plan.place):
         log.warning("%s", warning)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -92,13 +94,36 @@ async def open_store(place: Place, rules: Rules, token: Token) -> Store:
         StoreError: And its kinds, as named.
     """
     if place.path is None:
-        raise StoreError("This Tiercel knows only SQLite stores.")
+        _make_folder(place.beside.parent)
+        _require_client()
+        from .store_postgres import PostgresStore
+
+        return await PostgresStore.open(place.address, rules, token)
     from . import sqlite_file
     from .store_sqlite import SqliteStore
 
     warning_of(place)
     _make_folder(place.path.parent)
     return SqliteStore.open(place.path, rules, token, level=sqlite_file.synchronous_level(place.synchronous))
+
+
+async def warnings_of(place: Place) -> list[str]:
+    """What an operator should know of a store that is there and keeps what it commits.
+
+    Raises:
+        StoreError: And its kinds, as named.
+    """
+    if place.path is None:
+        _require_client()
+        from . import postgres_outside
+
+        return await postgres_outside.warnings_of(place.address)
+    return [warning for warning in (warning_of(place),) if warning]
+
+
+def _require_client() -> None:
+    if find_spec("psycopg") is None or find_spec("psycopg_pool") is None:
+        raise StoreError("This installation has no client for PostgreSQL.", remedy="pip install 'tiercel[postgres]'")
 
 
 def _make_folder(folder: Path) -> None:
@@ -114,6 +139,11 @@ def counts_of(place: Place) -> Counts:
     Raises:
         StoreError: There is none, or it cannot be read.
     """
+    if place.path is None:
+        _require_client()
+        from . import postgres_outside
+
+        return asyncio.run(postgres_outside.counts_of(place.address))
     from . import store_sqlite
 
     return store_sqlite.counts_of(existing(place))
@@ -125,16 +155,27 @@ def add_token(place: Place, token_hash: bytes, boxes: int, days: int) -> None:
     Raises:
         StoreError: There is none, or it cannot be written.
     """
+    if place.path is None:
+        _require_client()
+        from . import postgres_outside
+
+        asyncio.run(postgres_outside.add_token_to(place.address, token_hash, boxes, days))
+        return
     from . import store_sqlite
 
     store_sqlite.add_token_to(existing(place), token_hash, boxes, days)
 
 
 def is_served(place: Place) -> bool:
-    """Whether a relay of this machine serves this store now."""
+    """Whether a relay serves this store now."""
+    if place.path is None:
+        _require_client()
+        from . import postgres_outside
+
+        return asyncio.run(postgres_outside.servers_of(place.address)) > 0
     from . import sqlite_file
 
-    return place.path is not None and sqlite_file.is_kept(place.path)
+    return sqlite_file.is_kept(place.path)
 
 
 def said_address(place: Place) -> str | None:
