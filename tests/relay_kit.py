@@ -50,6 +50,7 @@ class Serving:
         folder: Where the store is; the log goes there too.
         words: More words for the command.
         port: To listen on; 0 takes a free one.
+        store: Name of a SQLite file in the folder, or the address of a database.
         file_bytes_max: How large the kernel lets a file of it grow.
     """
 
@@ -57,7 +58,7 @@ class Serving:
         self, folder: Path, *words: str, port: int = 0, store: str = "relay.db", file_bytes_max: int = -1
     ) -> None:
         self.folder = folder
-        self.store = f"sqlite:{folder / store}"
+        self.store = store if "://" in store else f"sqlite:{folder / store}"
         self.log = folder / "log"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
