@@ -255,6 +255,13 @@ class CarrierFull(CarrierError):
     sentence = "The carrier is full."
 
 
+class BoxMissing(CarrierError):
+    """The box of the other side is not on the relay, or it is not known yet; what waits for it is kept."""
+
+    sentence = "The box of the other side is not on the relay."
+    remedy = "It is made again when they sync; nothing is lost."
+
+
 class ParcelMissing(CarrierError):
     """A named parcel is not (or no longer) on the carrier."""
 

@@ -247,9 +247,9 @@ def may_import(module: Module, target: str, taken: str) -> bool:
 
 
 def siblings_agree(module: Module, target: str) -> bool:
-    """Carriers never import each other: only the common base. A package and the registry name them all."""
+    """Carriers never import each other, only the base and transport. A package and the registry name them all."""
     coordinates = module.path.name == "__init__.py" or module.name == "carriers.registry"
-    return coordinates or target in {"carriers", "carriers.base"}
+    return coordinates or target in {"carriers", "carriers.base"} or within(target, "carriers.transport")
 
 
 def names_used(module: Module) -> Iterator[tuple[ast.AST, str]]:
