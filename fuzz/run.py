@@ -30,6 +30,7 @@ from tiercel.letter.names import safe_name  # noqa: E402
 from tiercel.letter.record import decode_letter  # noqa: E402
 from tiercel.parcel.box import parse_box  # noqa: E402
 from tiercel.parcel.note import decode_note  # noqa: E402
+from tiercel.relay import protocol as relay  # noqa: E402
 from tiercel.sealing.envelope import split_bundle  # noqa: E402
 from tiercel.sealing.padding import unpad_body  # noqa: E402
 from tiercel.sealing.prekeys import accept_gifts  # noqa: E402
@@ -65,6 +66,21 @@ ENTRIES: dict[str, Entry] = {
     **{
         f"pairing_{kind.__name__.lower()}": Entry(kind.from_bytes, (errors.MalformedPairing, errors.NewerVersion))
         for kind in (Inviting, InviterAnswered, Accepting, Paired)
+    },
+    "relay_address": Entry(
+        lambda data: relay.decode_address(_text(data)), (errors.MalformedAddress, errors.NewerVersion)
+    ),
+    **{
+        f"relay_{kind.__name__.lower()}": Entry(
+            lambda data, kind=kind: relay.decode_request(kind, data), (errors.MalformedRelay, errors.NewerVersion)
+        )
+        for kind in relay.PATHS
+    },
+    **{
+        f"relay_{kind.__name__.lower()}": Entry(
+            lambda data, kind=kind: relay.decode_answer(kind, data), (errors.MalformedRelay, errors.NewerVersion)
+        )
+        for kind in (relay.About, relay.Made, relay.States, relay.Fetched, relay.Picked, relay.Done)
     },
     "vault_header": Entry(check_header, (errors.VaultDamaged, errors.VaultNewer)),
     "name": Entry(lambda data: safe_name(_text(data))),

@@ -7,7 +7,7 @@ for set in run dev; do
   if [ $set = run ]; then only=--no-dev; else only=; fi
   {
     echo "# Made from uv.lock by \`make lock\`; do not edit."
-    uv export --no-config --quiet --frozen $only --no-emit-project --no-annotate --no-header
+    uv export --no-config --quiet --frozen --extra postgres $only --no-emit-project --no-annotate --no-header
   } > requirements/$set.txt
 done
 if grep -nE 'https?://' uv.lock requirements/*.txt | grep -vE 'https://(pypi\.org/simple|files\.pythonhosted\.org/)'; then

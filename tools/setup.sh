@@ -82,4 +82,12 @@ with open(script, "w", encoding="utf-8") as out:
     out.write("import sys\n\nfrom tiercel.cli.main import main\n\nsys.exit(main())\n")
 os.chmod(script, 0o755)
 PY
+# The tests start a PostgreSQL of their own. Without its programs they skip what needs one, and say so.
+if [ "$set_name" = dev ] && ! command -v initdb >/dev/null 2>&1 && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    need_debian postgresql ""
+  else
+    echo "setup: no PostgreSQL here; tests that need one will be skipped. On Debian or Ubuntu: apt install postgresql" >&2
+  fi
+fi
 touch "$venv/.$set_name"

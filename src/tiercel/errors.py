@@ -120,6 +120,17 @@ class MalformedInvitation(MalformedError):
     remedy = "Copy the whole line that `tiercel bond invite` printed, from `tiercel1` to its end."
 
 
+class MalformedRelay(MalformedError):
+    """A request to a relay, or its answer, does not follow spec/relay.md."""
+
+
+class MalformedAddress(MalformedError):
+    """The address of a relay was not copied whole, or is not one."""
+
+    sentence = "This is not a whole address of a relay."
+    remedy = "Copy the whole line that `tiercel relay serve` printed, from `tiercel-relay://` to its end."
+
+
 class NewerVersion(MalformedError):
     """The bytes were written by a newer Tiercel."""
 
@@ -244,6 +255,13 @@ class CarrierFull(CarrierError):
     sentence = "The carrier is full."
 
 
+class BoxMissing(CarrierError):
+    """The box of the other side is not on the relay, or it is not known yet; what waits for it is kept."""
+
+    sentence = "The box of the other side is not on the relay."
+    remedy = "It is made again when they sync; nothing is lost."
+
+
 class ParcelMissing(CarrierError):
     """A named parcel is not (or no longer) on the carrier."""
 
@@ -327,6 +345,50 @@ class EnclosureDamaged(VaultError):
 
     sentence = "The stored enclosure is damaged."
     remedy = "Put back a copy of the vault folder, or ask your correspondent to send it again."
+
+
+# -- store: what a relay holds -----------------------------------------------------------------------
+
+
+class StoreError(TiercelError):
+    """The store of a relay cannot be used as asked; nothing is promised."""
+
+    exit_code = 6
+    sentence = "The store of the relay cannot be used."
+
+
+class StoreNotDurable(StoreError):
+    """The store does not keep what it commits, or nobody can make sure that it does; nothing was promised."""
+
+    sentence = "This store does not keep what it commits through a power cut, so this relay promises nothing."
+
+
+class StoreFailed(StoreError):
+    """Reading, writing or syncing failed; whatever was not answered is not promised."""
+
+    sentence = "The store of the relay failed. What was promised before is there; nothing more is promised."
+    remedy = "Look at the disk, then start the relay again: it checks the store first."
+
+
+class StoreDamaged(StoreError):
+    """The store fails its check."""
+
+    sentence = "The store of the relay is damaged: it fails its check. Nothing was changed."
+    remedy = "Put back a copy, or begin with an empty store: senders put again what nobody confirmed."
+
+
+class StoreNewer(StoreError):
+    """The store was written by a newer Tiercel."""
+
+    sentence = "This store was written by a newer Tiercel. Nothing was changed."
+    remedy = "Upgrade Tiercel."
+
+
+class StoreBusy(StoreError):
+    """Another process has the store."""
+
+    sentence = "Another relay has this store."
+    remedy = "Stop it, or name another store with --store."
 
 
 # -- limits ----------------------------------------------------------------------------------------

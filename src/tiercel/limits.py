@@ -103,6 +103,24 @@ PAIRING_MESSAGE_BYTES_MAX: Final = 4096
 FOLDER_KEEP_DAYS: Final = 60
 FOLDER_FILES_MAX: Final = 1_000_000  # entries looked at in one visit
 
+# -- the relay; spec/relay.md --
+RELAY_BATCH_PARCELS_MAX: Final = 256
+RELAY_BATCH_BYTES_MAX: Final = 4 * 1024 * 1024  # of parcels in one request or answer: 256 cells, 16 bulk cells
+RELAY_REQUEST_BYTES_MAX: Final = 4 * 1024 * 1024 + 64 * 1024
+RELAY_HEAD_BYTES_MAX: Final = 8192
+RELAY_HEAD_S_MAX: Final = 10
+RELAY_PACE_BYTES: Final = 16 * 1024  # a body brings so much in every RELAY_PACE_S, or its sender is dropped
+RELAY_PACE_S: Final = 10
+RELAY_UNFINISHED_BYTES_MAX: Final = 64 * 1024 * 1024  # of requests that are not whole yet, on a machine of 1 GB
+RELAY_WAIT_S_MAX: Final = 240  # below the five minutes after which routers forget a silent connection
+RELAY_HOLD_DAYS: Final = 60  # as long as a folder keeps what nobody took
+RELAY_BOX_BYTES: Final = 256 * 1024 * 1024
+RELAY_BOX_RESERVE_BYTES: Final = 256 * 1024  # what no other box can take from it: letters, not films
+RELAY_BOX_IDLE_DAYS: Final = 400
+RELAY_COLLECTED_BYTES: Final = 64  # what remembering the id of a collected parcel costs its box
+RELAY_STEP_MS_MAX: Final = 3_600_000  # relay time moves by so much at most, whatever the clock says
+RELAY_ADDRESS_CHARS_MAX: Final = 512
+
 # -- the vault; spec/vault.md --
 ARGON2_MEMORY_KIB: Final = 64 * 1024
 ARGON2_PASSES: Final = 3

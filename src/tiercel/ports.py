@@ -38,7 +38,8 @@ class Road:
     ``profiles`` go from small to large. ``delay_ms`` is the declared worst delay one way. ``talks_back`` is false
     on one-way roads, which therefore carry redundancy. ``at_once`` is how many threads may head, fetch, put and
     remove at the same time, each another name; never while another flushes. ``shows_own`` is false where the listing
-    holds only what others put (a mailbox, a relay, paper): then only time tells when to put something again.
+    holds only what others put (a mailbox, a relay, paper): then only time tells when to put something again. ``tells``
+    is true where the carrier can also be asked what became of a parcel, and remembers what the other side took.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Road:
     talks_back: bool
     at_once: int = 1
     shows_own: bool = True
+    tells: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from tiercel.parcel import epochs, symbols
 from tiercel.parcel.note import Note, encode_note
 from tiercel.parcel.profiles import PROFILES, capacity
 from tiercel.parcel.tags import make_head
+from tiercel.relay import protocol as relay
 from tiercel.sealing.envelope import receipt_proof
 from tiercel.sealing.padding import pad_body, padme
 from tiercel.sealing.stream import seal_stream
@@ -167,6 +168,8 @@ def test_T_SPEC_1_worked_examples() -> None:
         "a note of day 20000 that says nothing else": encode_note(Note(day=20_000)),
         "cA of zeros, S = 000102..1f, base epoch 690": encode_invitation(Invitation(bytes(32), KEY, 690)),
         "words of keys and nonces all zero": " ".join(six_words(bytes(1216), bytes(32), bytes(1216), bytes(32))),
+        "hash of power 0 and key 000102..1f": relay.key_hash(relay.Power.DROP, KEY),
+        "id of the box of the keys 00.., 01.. and 02..": relay.BoxKeys(*(bytes([n]) * 32 for n in range(3))).box,
         "bytes 0 to 9": b"TIERCELK\0\1",
         "wait after 0, 1 and 5 tries, round trip 2 days, in days": " ".join(map(str, waits)),
     }

@@ -139,10 +139,27 @@ def header(c):
             return {"vault_key": aead_open(hkdf(root, b"", label("vault-key")), bytes(12), head, sealed)}
     raise ValueError
 
+# -- relay.md
+def box(c):
+    hashes = [sha(label("relay-key", bytes([p]), c[key])) for p, key in enumerate(("drop", "pick_up", "erase"))]
+    found = dict(zip(("drop_hash", "pick_up_hash", "erase_hash"), hashes, strict=True))
+    return found | {"box": sha(label("relay-box", *hashes))[:16]}
+def address(c):
+    place, *rest = c["text"].strip().lower().split("://")[1].split("/")
+    (host, _, port), (trust, *token) = place.rpartition(":"), rest
+    data = lambda text: base64.b32decode(text.upper() + "=" * (-len(text) % 8))
+    known = trust in ("ca", "plain")
+    return {"host": host.strip("[]"), "port": int(port), "trust": trust if known else "pinned",
+            "fingerprint": b"" if known else data(trust), "token": data(token[0]) if token else b""}
+def request(c):
+    said = msgspec.msgpack.decode(c["record"])
+    return {"fields": shown(said), "box": said[1]}
+
 OPENERS = {
     "letter": letter, "body": body, "sizes": sizes, "enclosure": enclosure, "readers": readers, "keys": keys,
     "parcel": parcel, "bundle": bundle, "invitation": invitation, "pairing": pairing, "header": header,
-    "record": fields, "note": fields,
+    "record": fields, "note": fields, "reply": fields, "request": request, "box": box, "address": address,
+    "token": lambda c: {"hash": sha(label("relay-token", c["token"]))},
     "gift": lambda c: {"pid": c["gift"][:8], "public_hash": sha(c["gift"][8:1224]), "token": c["gift"][1224:]},
     "receipt": lambda c: {"proof": mac(c["secret"], label("receipt", byte(c, "receipt"), c["letter_id"]))},
     "chain": lambda c: {"next": sha(lp(c["letter_id"], c["number"].to_bytes(4, "big"), c["previous"]))},

@@ -28,7 +28,7 @@ def test_T_VEC_1(path: Path) -> None:
 
 def test_T_VEC_1_it_is_short_and_stands_alone() -> None:
     text = SOURCE.read_text("utf-8")
-    assert len(text.splitlines()) <= 150
+    assert len(text.splitlines()) <= 175
     allowed = sys.stdlib_module_names | {"msgspec", "cryptography"}
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):

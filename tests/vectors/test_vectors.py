@@ -38,7 +38,7 @@ def test_there_are_three_refusals_for_every_success_and_each_names_a_verdict() -
         expect = vector_files.raw_lines(path.read_text("utf-8"))["expect"]
         assert expect in KINDS | NO_ERRORS, path
         (good if expect == "ok" else bad)[path.parent.name] += 1
-    assert set(good) == {"letter", "sealing", "parcel", "bond", "vault"}
+    assert set(good) == {"letter", "sealing", "parcel", "bond", "vault", "relay"}
     for room, count in good.items():
         assert bad[room] >= 3 * count, f"{room}: {bad[room]} refusals for {count}"
 

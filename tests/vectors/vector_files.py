@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors"
-TEXTS = {"kind", "about", "expect", "profile", "words"}
+TEXTS = {"kind", "about", "expect", "profile", "words", "which", "host", "trust"}
 VALUES = {
     "text", "direction", "steps", "size", "number", "receipt", "base_epoch", "bundle_len", "inside",
-    "fields", "refs", "records", "files", "readers", "passphrase", "missing",
+    "fields", "refs", "records", "files", "readers", "passphrase", "missing", "port",
 }  # fmt: skip
 _TERM = re.compile(r"(?:@([a-z0-9/-]+)|([0-9a-f]+))(?:\[(\d*):(\d*)\])?(?:\*(\d+))?")
 

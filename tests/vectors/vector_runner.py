@@ -19,6 +19,7 @@ from tiercel.parcel.box import NoteBox, Symbols, open_parcel, seal_note, seal_sy
 from tiercel.parcel.gather import Gathering
 from tiercel.parcel.note import decode_note, encode_note
 from tiercel.parcel.tags import recognise
+from tiercel.relay import protocol as relay
 from tiercel.sealing.envelope import BondKeys, open_letter, receipt_proof, split_bundle
 from tiercel.sealing.padding import bundle_class, pad_body, unpad_body
 from tiercel.sealing.prekeys import Prekey, check_gift, parse_gift
@@ -197,10 +198,38 @@ def pairing(case: Case) -> Case:
     }  # fmt: skip
 
 
+REQUESTS = {path.rpartition("/")[2]: kind for kind, path in relay.PATHS.items()}
+ANSWERS = {kind.__name__.lower(): kind for kind in
+           (relay.About, relay.Made, relay.States, relay.Fetched, relay.Picked, relay.Done)}  # fmt: skip
+
+
+def box(case: Case) -> Case:
+    keys = relay.BoxKeys(case["drop"], case["pick_up"], case["erase"])
+    drop, pick_up, erase = keys.hashes
+    return {"drop_hash": drop, "pick_up_hash": pick_up, "erase_hash": erase, "box": keys.box}
+
+
+def address(case: Case) -> Case:
+    found = relay.decode_address(case["text"])
+    assert relay.encode_address(found) == case["text"].strip().lower()
+    return {"host": found.host, "port": found.port, "trust": found.trust.value, "fingerprint": found.fingerprint,
+            "token": found.token}  # fmt: skip
+
+
+def request(case: Case) -> Case:
+    return told_again(case, relay.encode(relay.decode_request(REQUESTS[case["which"]], case["record"])))
+
+
+def reply(case: Case) -> Case:
+    return told_again(case, relay.encode(relay.decode_answer(ANSWERS[case["which"]], case["record"])))
+
+
 RUN: dict[str, Callable[[Case], Any]] = {
     "record": record, "note": note, "readers": readers, "letter": letter, "body": body, "sizes": sizes, "gift": gift,
     "receipt": receipt, "enclosure": enclosure, "keys": keys, "parcel": parcel, "bundle": bundle,
     "invitation": invitation, "pairing": pairing, "answer": answer, "reveal": reveal, "close": close,
     "chain": lambda case: {"next": id_chain(case["letter_id"], case["number"], case["previous"])},
+    "box": box, "address": address, "request": request, "reply": reply,
+    "token": lambda case: {"hash": relay.token_hash(case["token"])},
     "header": lambda case: {"vault_key": unlock(case["header"], case["passphrase"])},
 }  # fmt: skip

@@ -13,11 +13,12 @@ import enclosures
 import kit
 import letter
 import parcel
+import relay
 import sealing
 import vault
 import vector_files
 
-FAMILIES = (letter, sealing, enclosures, parcel, bond, vault)
+FAMILIES = (letter, sealing, enclosures, parcel, bond, vault, relay)
 
 
 def main(arguments: list[str]) -> None:

@@ -28,6 +28,7 @@ from tiercel.cli import (
     output,
     problems,
     reading,
+    relay,
     rules,
     sync,
     writing,
@@ -47,6 +48,7 @@ SECTIONS = {
     ),
     "Carry": ("carrier", "sync", "outbox"),
     "Keep well": ("doctor", "problems", "clock", "passphrase", "completion"),
+    "For others": ("relay",),
 }  # fmt: skip
 
 
@@ -98,6 +100,7 @@ for _command in (
     init.init, bond.bond, writing.write, drafts.edit, writing.send, drafts.discard, reading.list_letters,
     reading.read, reading.enclosure, reading.search, reading.track, writing.recall, carrier.carrier, sync.sync,
     reading.outbox, doctor.doctor, problems.problems, keeping.clock, keeping.passphrase, completion.completion,
+    relay.relay,
 ):  # fmt: skip
     cli.add_command(_command)
 for _command in (

@@ -9,6 +9,7 @@ import pytest
 
 from tiercel.carriers.memory import MemoryCarrier
 from tiercel.carriers.wrappers.fault import Faults, Faulty
+from tiercel.carriers.wrappers.pace import Paced
 from tiercel.carriers.wrappers.retry import Retrying
 from tiercel.errors import CarrierError, CarrierFull, CarrierReadOnly, LimitError, NameRefused, ParcelMissing
 from tiercel.ports import Listed
@@ -230,3 +231,27 @@ def test_the_same_seed_gives_the_same_world() -> None:
     first = world()
     assert first == world()
     assert first[0] and first[1]
+
+
+def test_those_who_wait_do_not_come_back_at_the_same_moment() -> None:
+    waits: list[float] = []
+    Retrying(Failing(CarrierError(), CarrierError()), waits.append, jitter=iter((0.0, 1.0)).__next__).put(
+        NAMES[0], PARCEL
+    )
+    assert waits == [0.5, 0.5]
+
+
+def test_a_rate_is_kept_and_a_rest_is_not_saved_up() -> None:
+    clock = [100.0]
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        clock[0] += seconds
+
+    road = Paced(MemoryCarrier(), 65_536, lambda: clock[0], sleep)
+    for name in NAMES[:2]:
+        road.put(name, PARCEL)
+    clock[0] += 1000
+    assert road.fetch(NAMES[0]) == PARCEL
+    assert waits == [1.0, 1.0, 1.0]

@@ -24,13 +24,19 @@ class Retrying:
         carrier: The road itself. Every act of a carrier may be repeated, so nothing happens twice.
         sleep: Waits that many seconds.
         tries: How often at most, at least 1.
+        jitter: Gives a number from 0 up to 1 for each wait: it is shortened by up to half of itself, so that all who
+            lost a server at the same moment do not come back at the same moment.
     """
 
-    def __init__(self, carrier: Carrier, sleep: Callable[[float], object], tries: int = 4) -> None:
+    def __init__(
+        self, carrier: Carrier, sleep: Callable[[float], object], tries: int = 4,
+        jitter: Callable[[], float] = lambda: 0.0,
+    ) -> None:  # fmt: skip
         self.road = carrier.road
         self._carrier = carrier
         self._sleep = sleep
         self._tries = max(1, tries)
+        self._jitter = jitter
 
     def list(self) -> Iterator[Listed]:
         given: set[str] = set()
@@ -73,7 +79,7 @@ class Retrying:
 
     def _wait(self, problem: CarrierError, tried: int) -> None:
         """Wait before the next try, or raise what happened when there is none."""
-        backoff_s = min(BACKOFF_S * 2.0 ** (tried - 1), WAIT_S_MAX)
+        backoff_s = min(BACKOFF_S * 2.0 ** (tried - 1), WAIT_S_MAX) * (1 - self._jitter() / 2)
         wait_s = backoff_s if problem.retry_after_s is None else problem.retry_after_s
         if problem.permanent or tried >= self._tries or wait_s > WAIT_S_MAX:
             raise problem

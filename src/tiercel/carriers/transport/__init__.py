@@ -1,0 +1,1 @@
+"""Ways to another machine, for any carrier: a connection, a proxy, acts in turn. No carrier stands here."""
