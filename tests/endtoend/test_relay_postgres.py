@@ -155,6 +155,14 @@ def test_T_RELAY_3_where_only_the_role_is_set_so(tmp_path: Path, postgres: Clust
     assert (ran.returncode, ran.stdout) == (6, "") and "synchronous_commit" in ran.stderr
 
 
+def test_T_RELAY_3_where_the_server_is_set_so_while_it_is_served(tmp_path: Path) -> None:
+    with cluster() as hasty, Serving(tmp_path, store=hasty.address()) as serving:
+        hasty.execute("ALTER SYSTEM SET fsync = off")
+        hasty.execute("SELECT pg_reload_conf()")
+        assert serving.process.wait(60) == 6
+        assert "fsync off" in serving.log.read_text()
+
+
 # -- killed ------------------------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ from typing import Final
 
 import uvicorn
 
-from tiercel.errors import StoreError, StoreFailed
+from tiercel.errors import DiskFull, StoreError, StoreFailed
 from tiercel.limits import RELAY_HEAD_BYTES_MAX, RELAY_HEAD_S_MAX
 
 from . import certificate as certificates
@@ -145,7 +145,7 @@ async def _serve(plan: Plan, store: Store, now_ms: Callable[[], int], log: loggi
         ledger = Ledger()
         server = _Server(_config(relay, ledger), listening, context, relay.polls)
         stops = [asyncio.create_task(_stop_when_failed(failed, server, log))]
-        stops.append(asyncio.create_task(_ticking(store, now_ms, failed)))
+        stops.append(asyncio.create_task(_ticking(store, now_ms, failed, log)))
         metrics = await _metrics(plan, relay, store, ledger)
         with _signals(server):
             _keep_address(plan.place, address)
@@ -282,13 +282,16 @@ async def _stop_when_failed(failed: asyncio.Event, server: uvicorn.Server, log: 
     server.should_exit = True
 
 
-async def _ticking(store: Store, now_ms: Callable[[], int], failed: asyncio.Event) -> None:
+async def _ticking(store: Store, now_ms: Callable[[], int], failed: asyncio.Event, log: logging.Logger) -> None:
     while not failed.is_set():
+        more = False
         try:
             more = await store.tick(now_ms())
-        except StoreFailed:
+        except DiskFull:
+            log.warning("the disk is full; nothing new is stored")
+        except StoreError as error:  # also a store that was found to keep nothing any more
+            log.error("%s", error)
             failed.set()
-            return
         await asyncio.sleep(_SWEEP_S if more else _TICK_S)
 
 

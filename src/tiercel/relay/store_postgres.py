@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
-from tiercel.errors import DiskFull, StoreFailed
+from tiercel.errors import DiskFull, StoreFailed, StoreNotDurable
 from tiercel.limits import DAY_MS
 
 from . import postgres_boxes as acts
@@ -133,6 +133,9 @@ class PostgresStore:
             value = await act
         except psycopg.errors.DiskFull as error:
             raise DiskFull("The disk of the relay is full.") from error
+        except StoreNotDurable as error:  # since it was opened: nobody is promised anything from now on
+            self._fail(error)
+            raise
         except psycopg.Error as error:
             raise self._fail(error) from error
         if self._failure:

@@ -118,7 +118,11 @@ class SqliteStore:
         await self._write(lambda db: self._boxes.add_token(db, token_hash, boxes, days))
 
     async def tick(self, now_ms: int) -> bool:
-        self._boxes.has_room = shutil.disk_usage(self._path.parent).free >= _FREE_BYTES_MIN
+        try:
+            self._boxes.has_room = shutil.disk_usage(self._path.parent).free >= _FREE_BYTES_MIN
+        except OSError as error:
+            self._failed = True
+            raise StoreFailed() from error
         return await self._write(lambda db: self._boxes.tick(db, now_ms))
 
     async def _write(self, act: Callable[[apsw.Connection], _T], size_bytes: int = 0) -> _T:

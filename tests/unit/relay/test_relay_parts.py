@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tiercel.errors import StoreError
-from tiercel.relay import certificate
+from tiercel.errors import DiskFull, StoreError, StoreFailed, StoreNotDurable
+from tiercel.relay import certificate, serving
 from tiercel.relay.connections import Connection, Ledger
 from tiercel.relay.newcomers import AT_ONCE, EVERY_S, Newcomers
 from tiercel.relay.polls import Polls
@@ -65,6 +65,37 @@ def test_the_end_answers_those_who_wait_and_those_who_come() -> None:
         polls.end()
         assert not await poll.wait(now() + 60)
         assert not await polls.open(BOX).wait(now() + 60)
+
+    asyncio.run(play())
+
+
+# -- the clock ---------------------------------------------------------------------------------------
+
+
+class Ticking:
+    """A store that knows no more than time; its second tick meets an error, and its fourth ends it."""
+
+    def __init__(self, error: Exception) -> None:
+        self.ticks, self._error = 0, error
+
+    async def tick(self, now_ms: int) -> bool:
+        self.ticks += 1
+        if self.ticks in (2, 4):
+            raise self._error if self.ticks == 2 else StoreFailed()
+        return False
+
+
+@pytest.mark.parametrize(("error", "ticks"), [(DiskFull(), 4), (StoreNotDurable(), 2), (StoreFailed(), 2)])
+def test_the_clock_goes_on_behind_a_full_disk_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, ticks: int
+) -> None:
+    monkeypatch.setattr(serving, "_TICK_S", 0.001)
+    store: Any = Ticking(error)
+
+    async def play() -> None:
+        failed = asyncio.Event()
+        await asyncio.wait_for(serving._ticking(store, lambda: 0, failed, logging.getLogger("none")), 60)
+        assert (failed.is_set(), store.ticks) == (True, ticks)
 
     asyncio.run(play())
 
