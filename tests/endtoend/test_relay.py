@@ -61,6 +61,13 @@ def test_the_first_line_is_the_address_and_nothing_else_shows_where_it_is(tmp_pa
         caller.close()
 
 
+def test_a_host_typed_in_another_spelling_is_said_in_the_one_of_addresses(tmp_path: Path) -> None:
+    with Serving(tmp_path, "--public", "[2001:DB8:0:0::1]:7787") as serving:
+        assert serving.address.place == "[2001:db8::1]:7787"
+    with Serving(tmp_path, "--public", "Post.Example.org:7787") as serving:
+        assert serving.address.place == "post.example.org:7787"
+
+
 def test_for_scripts_the_address_is_one_value(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "tiercel", "relay", "serve", "--listen", "[::1]:0", "--plain", "--json"],
@@ -106,6 +113,9 @@ def test_an_operators_own_certificate(tmp_path: Path) -> None:
     [
         ["--plain", "--tls", "self-signed"], ["--tls-cert", "a.pem"], ["--listen", "nowhere"], ["--metrics", "x"],
         ["--listen", "127.0.0.1:99999"], ["--listen", "127.0.0.1:1", "--public", "post.example.org"],
+        ["--listen", "127.0.0.1:0", "--public", "post_box.example.org:1"], ["--listen", "a..b:0"],
+        ["--listen", "127.0.0.1:0", "--public", "post.example.org:0"], ["--listen", "127.1:0"],
+        ["--listen", "127.0.0.1:0", "--room", "inf"], ["--listen", "127.0.0.1:0", "--room", "nan"],
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_a_sentence(tmp_path: Path, words: list[str]) -> None:

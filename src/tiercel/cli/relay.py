@@ -25,6 +25,7 @@ LISTEN = "0.0.0.0:7787"
 TOKEN_BOXES = 100  # two people with a few relays, over a year of rotation
 TOKEN_DAYS = 365
 GIB = 1 << 30
+ROOM_GIB_MAX = 1 << 30  # what databases count bytes with has a sign and 64 bits
 
 
 @group(
@@ -59,10 +60,13 @@ def host_and_port(text: str | None, option: str) -> tuple[str, int] | None:
     """
     if text is None:
         return None
+    from tiercel.relay.protocol.address import host_of
+
     found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:/]+)):(\d{1,5})", text)
-    if not found or int(found[3]) > 65535:
+    host = host_of(found[1] or found[2]) if found else None
+    if not found or host is None or int(found[3]) > 65535:
         raise UsageError(f"{option} takes HOST:PORT, for example 127.0.0.1:7787 or [::1]:7787.")
-    return found[1] or found[2], int(found[3])
+    return host, int(found[3])
 
 
 STORE = click.option(
@@ -70,6 +74,17 @@ STORE = click.option(
 )
 ROOM = click.option("--room", type=click.FloatRange(min=0.01), default=8, metavar="GIB",
                     help="What all boxes may take together, in GiB; 8 if not given.")  # fmt: skip
+
+
+def bytes_of(room: float) -> int:
+    """GiB in bytes.
+
+    Raises:
+        UsageError: No such number, or more than a disk has.
+    """
+    if not room < ROOM_GIB_MAX:  # also what is no number at all
+        raise UsageError("--room takes a number of GiB, for example 8 or 0.5.")
+    return int(room * GIB)
 
 
 @member(
@@ -112,10 +127,13 @@ def serve(session: Session, listen: str, store: str | None, tls: str | None, tls
         raise UsageError("Give --tls self-signed, or --tls-cert with --tls-key, or --plain.")
     where = host_and_port(listen, "--listen")
     assert where is not None
+    others = host_and_port(public, "--public")
+    if others and not others[1]:
+        raise UsageError("--public takes the port that others come to, and nobody comes to 0.")
     session.kept = "What the relay promised to hold is held."
     run(session, replace(
         plan_for(where, store, room, hold), registration=registration_named(registration), plain=plain,
-        certificate=tls_cert, key=tls_key, public=host_and_port(public, "--public"),
+        certificate=tls_cert, key=tls_key, public=others,
         metrics=host_and_port(metrics, "--metrics"),
     ))  # fmt: skip
 
@@ -125,7 +143,7 @@ def plan_for(where: tuple[str, int], store: str | None, room: float, hold: int |
     from tiercel.relay.serving import Plan
     from tiercel.relay.store import Rules
 
-    rules = Rules(room_bytes=int(room * GIB))
+    rules = Rules(room_bytes=bytes_of(room))
     return Plan(*where, place(store), rules=replace(rules, hold_days=hold) if hold else rules)
 
 
@@ -211,7 +229,7 @@ def doctor(session: Session, store: str | None, room: float) -> None:
     """Check the store, its disk, the certificate and the limits of this machine. Ends with 6 if something is unwell."""
     from tiercel.relay import checks
 
-    found = checks.examine(place(store), int(room * GIB))
+    found = checks.examine(place(store), bytes_of(room))
     lines: list[str] = []
     for one in found:
         lines.append(f"{'ok' if one.well else '!!'}  {one.what}: {output.plain(one.sentence)}")

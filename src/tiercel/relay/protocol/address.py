@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -76,6 +77,15 @@ def is_host(host: str) -> bool:
         # A name whose last label is a number is an IPv4 address to some programs and not to others.
         named = not labels[-1].isdigit() and not labels[-1].startswith("0x")
         return named and len(host) <= _NAME_CHARS_MAX and all(map(_LABEL.fullmatch, labels))
+
+
+def host_of(text: str) -> str | None:
+    """A host as an address spells it, from what somebody typed; None if it is none."""
+    host = text.lower()
+    if ":" in host:
+        with suppress(ValueError):
+            host = str(ipaddress.ip_address(host))
+    return host if is_host(host) else None
 
 
 def token_text(token: bytes) -> str:
