@@ -40,6 +40,8 @@ def _place_of(host: str) -> str | None:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return ""
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:  # listening on [::] it looks so
+        address = address.ipv4_mapped
     if address.is_loopback:
         return None
     if isinstance(address, ipaddress.IPv6Address):

@@ -149,6 +149,8 @@ def test_a_network_of_ipv6_is_one_place_and_this_machine_none() -> None:
     assert found.count(True) == AT_ONCE
     assert newcomers.may_come("2001:db8:0:1::1", 0.0)
     assert all(newcomers.may_come("127.0.0.1", 0.0) and newcomers.may_come("::1", 0.0) for _ in range(1000))
+    assert [newcomers.may_come("::ffff:192.0.2.1", 0.0) for _ in range(AT_ONCE + 1)] == [True] * AT_ONCE + [False]
+    assert newcomers.may_come("::ffff:192.0.2.2", 0.0) and not newcomers.may_come("192.0.2.1", 0.0)
     assert not all(newcomers.may_come("not an address", 0.0) for _ in range(AT_ONCE + 1))
 
 
