@@ -53,7 +53,7 @@ def connect(path: Path, level: int = FULL, vfs: str | None = None, read_only: bo
 
     Raises:
         StoreNotDurable: A setting did not take, or is not enough.
-        StoreError, StoreDamaged: It cannot be opened, or is no store.
+        StoreError, StoreDamaged, StoreNewer: It cannot be opened, or is no store of this version; nothing was changed.
     """
     flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     try:
@@ -72,6 +72,7 @@ def connect(path: Path, level: int = FULL, vfs: str | None = None, read_only: bo
 
 def _configure(db: apsw.Connection, level: int, read_only: bool) -> None:
     db.set_busy_timeout(_BUSY_MS)
+    version_of(db)  # setting the journal mode of a file writes into it: not where it is somebody else's
     if not read_only:
         db.pragma("page_size", _PAGE_BYTES)
         db.pragma("journal_mode", "wal")

@@ -125,8 +125,11 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
     path.unlink()
     with contextlib.closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE recipes (name TEXT)")
-    with pytest.raises(StoreDamaged):
-        opened(path)
+    before = path.read_bytes()
+    for act in (opened, store_sqlite.counts_of):
+        with pytest.raises(StoreDamaged):
+            act(path)
+    assert path.read_bytes() == before
     with pytest.raises(StoreError):
         opened(tmp_path / "no" / "relay.db")
 
