@@ -15,6 +15,7 @@ import apsw
 
 from tiercel.limits import DAY_MS, RELAY_COLLECTED_BYTES
 
+from . import sqlite_file
 from .protocol import BoxHashes, Outcome, Power, Registration, State, box_id
 from .store import Rules, Shown, moved
 
@@ -24,6 +25,7 @@ _NOBODY: Final = -1  # a number no box has
 _NO_HASH: Final = bytes(32)
 _SLICE_ROWS: Final = 2000  # looked at in one slice of expiry
 _SLICE_GONE: Final = 128  # and at most so many parcels of it taken away: about 5 ms
+_LOG_BUSY_MS: Final = 100
 _HASHES: Final = {Power.DROP: "drop_hash", Power.PICK_UP: "pick_up_hash", Power.ERASE: "erase_hash"}
 
 
@@ -260,9 +262,7 @@ class Boxes:
     def after_commit(self, db: apsw.Connection) -> None:
         """Empty the log now and then: it has a token and the box made with it side by side (spec/relay.md 5)."""
         if self._unlink:
-            # A reader in its way stops it, and it is tried again at the next tick.
-            busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            self._linked, self._unlink = bool(busy and busy[0]), False
+            self._linked, self._unlink = not _emptied(db), False
 
     def _sweep_closing(self, db: apsw.Connection) -> bool:
         row = db.execute("SELECT number, used_bytes FROM closing LIMIT 1").fetchone()
@@ -326,3 +326,16 @@ class Boxes:
         self.taken_bytes -= self._rules.reserve_bytes * db.execute(f"SELECT count(*) {idle}", since).get
         db.execute(f"DELETE {idle}", since)
         db.execute("DELETE FROM tokens WHERE ends_day <= ? OR boxes < 1", (self.day,))
+
+
+def _emptied(db: apsw.Connection) -> bool:
+    """Whether the log could be emptied; if not, it is tried again at the next tick."""
+    # Whoever puts waits for this, and a doctor or a copy may read for minutes.
+    db.set_busy_timeout(_LOG_BUSY_MS)
+    try:
+        found: Any = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return bool(found) and not found[0]
+    except (apsw.BusyError, apsw.FullError):
+        return False
+    finally:
+        db.set_busy_timeout(sqlite_file.BUSY_MS)

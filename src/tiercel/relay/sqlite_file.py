@@ -20,7 +20,7 @@ from tiercel.errors import StoreBusy, StoreDamaged, StoreError, StoreFailed, Sto
 
 SCHEMA_VERSION = 1
 FULL = 2  # of PRAGMA synchronous; EXTRA, 3, does more
-_BUSY_MS = 10_000
+BUSY_MS = 10_000
 _CACHE_KIB = 16 * 1024
 _LOG_PAGES = 4096  # the log is carried over into the file when it has so many
 _PAGE_BYTES = 4096
@@ -71,7 +71,7 @@ def connect(path: Path, level: int = FULL, vfs: str | None = None, read_only: bo
 
 
 def _configure(db: apsw.Connection, level: int, read_only: bool) -> None:
-    db.set_busy_timeout(_BUSY_MS)
+    db.set_busy_timeout(BUSY_MS)
     version_of(db)  # setting the journal mode of a file writes into it: not where it is somebody else's
     if not read_only:
         db.pragma("page_size", _PAGE_BYTES)

@@ -43,6 +43,10 @@ def opened(path: Path, **options: Any) -> SqliteStore:
     return SqliteStore.open(path, Rules(), TOKEN, **options)
 
 
+def log_bytes(folder: Path) -> int:
+    return (folder / "relay.db-wal").stat().st_size
+
+
 def run(act: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(act)
 
@@ -294,6 +298,44 @@ def test_a_disk_with_little_left_is_full_before_it_is(tmp_path: Path) -> None:
         assert states(await store.put(ADA.drop, some(1))) == [State.FULL]
         await store.tick(1)
         assert states(await store.put(ADA.drop, some(1))) == [State.HELD]
+        await store.close()
+
+    run(play())
+
+
+def test_a_full_disk_does_not_end_the_relay_that_empties_its_log(disk: FaultDisk) -> None:
+    async def play() -> None:
+        store = opened(disk.folder / "vault.db", vfs=disk.vfs)
+        await store.add_token(bytes(32), 1, 30)
+        await store.make_box(ADA.keys.hashes, Registration.TOKEN, bytes(32))
+        assert states(await store.put(ADA.drop, some(1, 2, 3))) == [State.HELD] * 3
+        disk.room_bytes = 0
+        for now_ms in (1, 2):  # the second behind the tidying after the first
+            with pytest.raises(DiskFull):
+                await store.tick(now_ms)
+        disk.mend()
+        await store.tick(3)
+        assert states(await store.put(ADA.drop, some(4))) == [State.HELD]
+        await store.close()
+
+    run(play())
+
+
+def test_nobody_waits_for_one_who_reads_the_file_for_long(tmp_path: Path) -> None:
+    async def play() -> None:
+        store = opened(tmp_path / "relay.db")
+        await store.add_token(bytes(32), 1, 30)
+        doctor = sqlite_file.connect(tmp_path / "relay.db", read_only=True)
+        doctor.execute("BEGIN; SELECT * FROM tokens").get  # noqa: B018
+        await store.make_box(ADA.keys.hashes, Registration.TOKEN, bytes(32))
+        await store.tick(1)
+        async with asyncio.timeout(5):
+            assert states(await store.put(ADA.drop, some(1))) == [State.HELD]
+        doctor.close()
+        assert log_bytes(tmp_path)
+        await store.tick(2)
+        await store.tick(3)  # behind the tidying after the one before
+        assert log_bytes(tmp_path) < 20_000
         await store.close()
 
     run(play())
