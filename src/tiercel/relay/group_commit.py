@@ -75,11 +75,16 @@ class GroupCommit:
 
     def _run(self) -> None:
         ending = False
-        while not ending:
-            jobs, ending = self._next_group()
-            if jobs:
-                self._answer(jobs, self._commit(jobs))
-                self._tidy()
+        try:
+            while not ending:
+                jobs, ending = self._next_group()
+                if jobs:
+                    self._answer(jobs, self._commit(jobs))
+                    self._tidy()
+        finally:
+            if not ending:  # a bug: the thread dies of it when it is closed, and answers whoever comes until then
+                self._failure = self._failure or StoreFailed()
+                self._run()
 
     def _tidy(self) -> None:
         if self._failure is None:

@@ -366,11 +366,21 @@ def test_many_puts_share_a_commit_and_one_that_fails_takes_none_with_it(tmp_path
 def test_a_bug_in_one_act_ends_the_store_and_leaves_nobody_waiting(tmp_path: Path) -> None:
     async def play() -> None:
         store = opened(tmp_path / "relay.db")
-        with patch("threading.excepthook"), pytest.raises(StoreFailed):
-            await store._write(lambda db: {}["no such thing"])
-        with pytest.raises(StoreFailed):
-            await store.put(ADA.drop, some(1))
-        await store.close()
+        gate = threading.Event()
+        with patch("threading.excepthook") as told:
+            bug = asyncio.create_task(store._write(lambda db: gate.wait(60) and {}["no such thing"]))
+            await asyncio.sleep(0.2)
+            behind = [asyncio.create_task(store.put(ADA.drop, some(number))) for number in range(3)]
+            await asyncio.sleep(0.2)
+            gate.set()
+            async with asyncio.timeout(10):
+                for asked in (bug, *behind):
+                    with pytest.raises(StoreFailed):
+                        await asked
+            with pytest.raises(StoreFailed):
+                await store.put(ADA.drop, some(1))
+            await store.close()
+        assert told.call_count == 1
 
     run(play())
 
