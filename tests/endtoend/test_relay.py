@@ -654,13 +654,14 @@ def test_slow_loris(serving: Serving, caller: Caller) -> None:
     assert all(seconds < 25 for seconds in found.values()), found
 
 
-def test_a_reader_who_does_not_read_is_dropped(serving: Serving, caller: Caller) -> None:
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_reader_who_does_not_read_is_dropped(serving: Serving, caller: Caller, times: int) -> None:
     caller.make(ADA)
     caller.put(ADA, [(name(number), cell(number % 50)) for number in range(256)])
     body = relay.encode(relay.Fetch(box=ADA.keys.box, key=ADA.keys.pick_up))
     link = connect(serving.address)
     link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    link.sendall(post("/v1/fetch", f"Content-Length: {len(body)}", body=body) * 3)
+    link.sendall(post("/v1/fetch", f"Content-Length: {len(body)}", body=body) * times)
     time.sleep(15)
     got = 0
     with contextlib.suppress(OSError):

@@ -24,6 +24,7 @@ from tiercel.limits import (
     RELAY_UNFINISHED_BYTES_MAX,
 )
 
+PIECE_BYTES: Final = 64 * 1024  # of an answer: the next is handed over when the one before is nearly read
 _IN_SCOPE: Final = "tiercel.connection"
 _REFUSALS: Final = {
     400: b"HTTP/1.1 400 Bad Request\r\n",
@@ -78,12 +79,15 @@ class Connection(H11Protocol):
         self._head_timer: asyncio.TimerHandle | None = None
         self._pace_timer: asyncio.TimerHandle | None = None
         self._left_to_write = 0
+        self._lost = False
 
     # -- heads --
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody came; a head has to follow."""
         super().connection_made(transport)  # type: ignore[arg-type]
+        # Under TLS as without: half a MiB of an answer would lie there before anybody hears that it is not read.
+        self.transport.set_write_buffer_limits(high=PIECE_BYTES)
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
@@ -118,31 +122,44 @@ class Connection(H11Protocol):
     def pause_writing(self) -> None:
         """More is to be written than the other side reads: it has to go on reading."""
         super().pause_writing()
-        self._left_to_write = self.transport.get_write_buffer_size()
-        self._pace_timer = self.loop.call_later(RELAY_PACE_S, self._check_pace)
+        self._watch(self._unread_bytes())
 
     def resume_writing(self) -> None:
-        """The other side has read nearly all."""
+        """The other side has read nearly all that was handed over."""
         super().resume_writing()
         self._stop_pace()
-        self.ledger.let_go(self)
 
-    def _check_pace(self) -> None:
-        left = self.transport.get_write_buffer_size()
-        if left > self._left_to_write - RELAY_PACE_BYTES:
-            self.drop()
-            return
+    def _unread_bytes(self) -> int:
+        """What was handed over and is not with the kernel yet; under TLS it lies a layer below, which no one counts."""
+        below = getattr(getattr(self.transport, "_ssl_protocol", None), "_transport", None)
+        return self.transport.get_write_buffer_size() + (below.get_write_buffer_size() if below is not None else 0)
+
+    def _watch(self, left: int) -> None:
+        self._stop_pace()
         self._left_to_write = left
         self._pace_timer = self.loop.call_later(RELAY_PACE_S, self._check_pace)
+
+    def _check_pace(self) -> None:
+        left = self._unread_bytes()
+        if left and left > self._left_to_write - RELAY_PACE_BYTES:
+            self.drop()
+        elif self._between_requests():
+            self.answered()
+        elif left:
+            self._watch(left)
 
     def _stop_pace(self) -> None:
         if self._pace_timer is not None:
             self._pace_timer.cancel()
             self._pace_timer = None
 
-    def let_go_when_written(self) -> None:
-        """What was to be sent is handed over: it counts until the other side has read it."""
-        if not self.flow.write_paused:
+    def answered(self) -> None:
+        """An answer is handed over to its end: what is left of it counts until the other side has read it."""
+        left = 0 if self._lost else self._unread_bytes()
+        if left:
+            self.ledger.hold(self, left)
+            self._watch(left)
+        else:
             self.ledger.let_go(self)
 
     # -- the end --
@@ -157,6 +174,7 @@ class Connection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The other side went, or was dropped."""
+        self._lost = True
         self._head_came()
         self._stop_pace()
         self.ledger.let_go(self)
