@@ -163,6 +163,20 @@ def test_T_RELAY_3_where_the_server_is_set_so_while_it_is_served(tmp_path: Path)
         assert "fsync off" in serving.log.read_text()
 
 
+def test_what_a_server_sets_for_others_does_not_end_a_relay(tmp_path: Path) -> None:
+    """Who waits long is no idler, and who waits for another put into the same box is told nothing of an older one."""
+    settings = {"idle_session_timeout": "1s", "default_transaction_isolation": "repeatable read"}
+    with cluster(**settings) as strict, Serving(tmp_path, store=strict.address()) as serving:
+        make_boxes(serving)
+        with writing([serving], 1) as first, writing([serving], 2) as second:
+            time.sleep(2)
+        for person, one, other in zip((ADA, BO, CY), first, second, strict=True):
+            assert one.promised and other.promised
+            collect(serving, person, one.promised + other.promised)
+        time.sleep(3)
+        assert serving.stop() == 0, serving.log.read_text()
+
+
 # -- killed ------------------------------------------------------------------------------------------
 
 

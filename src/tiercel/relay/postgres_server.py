@@ -26,7 +26,10 @@ SETTINGS: Final[dict[str, Any]] = {
     "keepalives_count": 3, "tcp_user_timeout": 30_000,
 }  # fmt: skip
 _QUIET: Final = (
-    "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
+    "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout',"
+    " 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout');"
+    # Whoever waited for the row of a box has to see what the one before wrote.
+    " SET default_transaction_isolation = 'read committed';"
     " SET client_min_messages = warning;"
     " SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false)"
 )
