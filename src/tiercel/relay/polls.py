@@ -15,15 +15,17 @@ POLLS_MAX: Final = 20_000
 class Poll:
     """One request that waits. Made by :meth:`Polls.open`; a put since then is not missed."""
 
-    __slots__ = ("_polls", "_woken", "box")
+    __slots__ = ("_over", "_polls", "_woken", "box")
 
     def __init__(self, polls: Polls, box: bytes) -> None:
         self._polls = polls
         self.box = box
+        self._over = False
         self._woken: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def wake(self, came: bool) -> None:
-        """End the waiting; ``came`` says that there is something to look for."""
+        """End the waiting; ``came`` says that there is something to look for. Without it there is no more of it."""
+        self._over = self._over or not came
         if not self._woken.done():
             self._woken.set_result(came)
 
@@ -36,9 +38,11 @@ class Poll:
             timer.cancel()
 
     def again(self) -> None:
-        """Wait for the next put."""
+        """Wait for the next put, unless the waiting was ended behind the one before."""
         if self._woken.done():
             self._woken = asyncio.get_running_loop().create_future()
+            if self._over:
+                self._woken.set_result(False)
 
     def close(self) -> None:
         """Wait no more."""

@@ -69,6 +69,22 @@ def test_the_end_answers_those_who_wait_and_those_who_come() -> None:
     asyncio.run(play())
 
 
+def test_an_end_behind_a_put_is_not_forgotten() -> None:
+    """Who was woken for nothing of theirs looks once more, and must not wait again where nobody wakes them."""
+
+    async def play() -> None:
+        polls = Polls(most=1)
+        poll = polls.open(BOX)
+        polls.came([BOX])
+        polls.open(OTHER)  # it waited longest, so it is answered and known no more
+        assert await poll.wait(now() + 60)
+        poll.again()
+        async with asyncio.timeout(5):
+            assert not await poll.wait(now() + 60)
+
+    asyncio.run(play())
+
+
 # -- the clock ---------------------------------------------------------------------------------------
 
 
