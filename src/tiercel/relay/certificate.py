@@ -120,7 +120,11 @@ def context_of(certificate: Path, key: Path) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     try:
-        context.load_cert_chain(certificate, key)
+        # A word, so that nobody is asked for one at the terminal: a relay starts by itself.
+        context.load_cert_chain(certificate, key, password="")
     except (OSError, ssl.SSLError) as error:
-        raise StoreError("The certificate and its key cannot be read, or do not belong together.") from error
+        raise StoreError(
+            "The certificate and its key cannot be read, or do not belong together.",
+            remedy="The key must not be under a passphrase: nobody is there to type it.",
+        ) from error
     return context

@@ -6,11 +6,14 @@ import asyncio
 import io
 import json
 import logging
+import ssl
 import threading
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from tiercel.errors import DiskFull, StoreError, StoreFailed, StoreNotDurable
 from tiercel.relay import certificate, serving
@@ -248,6 +251,26 @@ def test_a_certificate_that_is_not_whole_is_never_replaced(tmp_path: Path) -> No
         assert path.read_bytes() == rubbish
     with pytest.raises(StoreError):
         certificate.own_certificate(tmp_path / "none" / "relay.tls.pem")
+
+
+def test_a_key_under_a_passphrase_is_refused_and_nobody_is_asked_for_it(tmp_path: Path) -> None:
+    own = certificate.own_certificate(tmp_path / "relay.tls.pem")
+    key = serialization.load_pem_private_key(own.read_bytes(), None)
+    locked = tmp_path / "locked.pem"
+    secret = serialization.BestAvailableEncryption(b"abcd")
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret)
+    locked.write_bytes(key.private_bytes(*form))
+    words: list[Any] = []
+
+    real = ssl.SSLContext.load_cert_chain
+
+    def noting(context: ssl.SSLContext, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
+        words.append(password)
+        real(context, certfile, keyfile, password)
+
+    with patch.object(ssl.SSLContext, "load_cert_chain", noting), pytest.raises(StoreError, match="cannot be read"):
+        certificate.context_of(own, locked)
+    assert words == [""], "OpenSSL asks the terminal of the process, if it has one"
 
 
 def test_what_lies_beside_a_store_is_named_after_it(tmp_path: Path) -> None:
