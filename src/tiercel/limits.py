@@ -27,6 +27,7 @@ RESTORED_AGAIN_DAYS: Final = 30  # what tells of a copy and has no receipt is to
 RESTORED_GENERATIONS: Final = 1 << 24  # passed over after a copy was put back: more than the lost time can have offered
 OTHER_GENERATION_MAX: Final = 1 << 31  # a root given by the reader leaves the writer half of the numbers
 LAST_RESORT_RENEW_DAYS: Final = 30
+SERVICE_AHEAD_DAYS: Final = 15  # a service letter brings also what would be due so soon
 CLOCK_FORWARD_DAYS_MAX: Final = 45  # more between two runs puts the clock in doubt
 CLOCK_BACK_DAYS_MAX: Final = 1
 RETRANSMIT_DAYS_MAX: Final = 30
