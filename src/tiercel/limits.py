@@ -23,6 +23,7 @@ UNCLAIMED_KEPT_DAYS: Final = 247  # symbols without a letter
 QUARANTINE_DAYS: Final = 30
 ROOT_RENEW_DAYS: Final = 30
 ROOTS_OFFERED_MAX: Final = 4
+ROOTS_UNUSED_KEPT_MAX: Final = 16  # superseded ones past their time, where no root is in use
 RESTORED_AGAIN_DAYS: Final = 30  # what tells of a copy and has no receipt is told anew
 RESTORED_GENERATIONS: Final = 1 << 24  # passed over after a copy was put back: more than the lost time can have offered
 OTHER_GENERATION_MAX: Final = 1 << 31  # a root given by the reader leaves the writer half of the numbers
