@@ -89,13 +89,11 @@ class Taking:
         except (VaultError, CarrierError, DiskFull):
             raise
         except Exception:  # one that nobody foresaw takes none of the others with it
-            if len(waiting) == 1:
-                raise
             self.again, self.letters = again, letters
-            for each in waiting:
+            for each in waiting if len(waiting) > 1 else ():
                 self._waiting = [each]
                 self.take()
-            return
+            raise
         for each, outcome in zip(waiting, outcomes, strict=True):
             self.done(each.name, outcome)
         for sentence in self.home.office.sentences():

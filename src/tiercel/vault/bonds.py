@@ -161,17 +161,14 @@ def take_generation(vault: Vault, bond: int, direction: int, generation: int, no
     offered = f"SELECT 1 FROM roots WHERE {where} = ? AND standing = 'offered'"
     if vault.one(offered, bond, direction, generation) is None:
         return
+    used = "SELECT 1 FROM roots WHERE bond = ? AND direction = ? AND standing = 'current'"
+    if vault.one(used, bond, direction) is None:  # they sent under older ones until now, and some of it still comes
+        old = "bond = ? AND direction = ? AND standing = 'superseded'"
+        vault.run(f"UPDATE roots SET since_at = ? WHERE {old}", now_ms, bond, direction)
     vault.run(
         f"UPDATE roots SET standing = 'superseded', since_at = ? WHERE {where} < ? AND standing <> 'superseded'",
         now_ms, bond, direction, generation,
     )  # fmt: skip
-    if (
-        vault.one("SELECT 1 FROM roots WHERE bond = ? AND direction = ? AND standing = 'current'", bond, direction)
-        is None
-    ):
-        # They sent under older ones until now, and what is on its way still comes.
-        where_old = "bond = ? AND direction = ? AND standing = 'superseded'"
-        vault.run(f"UPDATE roots SET since_at = ? WHERE {where_old}", now_ms, bond, direction)
     newer = vault.one(f"SELECT 1 FROM roots WHERE {where} > ? AND standing = 'current'", bond, direction, generation)
     vault.run(
         f"UPDATE roots SET standing = ?, since_at = ? WHERE {where} = ?",
