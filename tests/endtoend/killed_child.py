@@ -37,6 +37,9 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     for line in sys.stdin:
         job = json.loads(line)
+        said = [Path(job["folder"], name) for name in (".out", ".err")]
+        for path in said:  # the child may be killed before it has any
+            path.write_bytes(b"")
         child = os.fork()
         if child == 0:
             in_child(job)
@@ -47,7 +50,7 @@ def main() -> None:
             except ProcessLookupError:  # it has not reached setsid yet, or is gone
                 os.kill(child, signal.SIGKILL)
         status = os.waitpid(child, 0)[1]
-        out, err = (Path(job["folder"], name).read_text("utf-8") for name in (".out", ".err"))
+        out, err = (path.read_text("utf-8") for path in said)
         answers.write(json.dumps({"code": os.waitstatus_to_exitcode(status), "out": out, "err": err}) + "\n")
 
 

@@ -5,10 +5,12 @@ Source: spec/delivery.md 7.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tiercel.delivery import generations
 from tiercel.delivery.effects import ForgetKeys, RemoveFiles
 from tiercel.delivery.events import VisitEnded
-from tiercel.delivery.rows import BondAt
+from tiercel.delivery.rows import BondAt, Root
 from tiercel.delivery.step import Step
 from tiercel.limits import (
     DAY_MS,
@@ -16,6 +18,7 @@ from tiercel.limits import (
     GENERATION_KEPT_DAYS,
     PREKEY_KEPT_DAYS,
     QUARANTINE_DAYS,
+    ROOTS_UNUSED_KEPT_MAX,
     UNCLAIMED_KEPT_DAYS,
 )
 
@@ -43,9 +46,17 @@ def _delete_keys(step: Step, bond: BondAt) -> bool:
     agreed, kept = agreed_ms(step.now_ms, bond.newest_heard), PREKEY_KEPT_DAYS * DAY_MS
     step.ledger.expire_prekeys(bond.id, agreed // DAY_MS - PREKEY_KEPT_DAYS, agreed - kept)
     roots = step.ledger.roots(bond.id)
-    before = agreed - GENERATION_KEPT_DAYS * DAY_MS
+    old = _over(roots, agreed - GENERATION_KEPT_DAYS * DAY_MS)
+    step.ledger.drop_roots(old)
+    return generations.forget_epochs(step, bond, [root for root in roots if root not in old]) or bool(old)
+
+
+def _over(roots: Sequence[Root], before_ms: int) -> list[Root]:
+    """Roots superseded before an instant; where no other of their direction is in use, the newest of them stay.
+
+    After their vault was put back from a copy they go on with an old one until they know that we have the new one.
+    """
     in_use = {root.direction for root in roots if root.standing == "current"}
-    old = any(root.standing == "superseded" and root.since_at < before and root.direction in in_use for root in roots)
-    if old:
-        step.ledger.drop_old_roots(bond.id, before)
-    return generations.forget_epochs(step, bond, roots) or old
+    old = [root for root in roots if root.standing == "superseded" and root.since_at < before_ms]
+    waits = sorted((root for root in old if root.direction not in in_use), key=lambda root: root.since_at, reverse=True)
+    return [root for root in old if root not in waits[:ROOTS_UNUSED_KEPT_MAX]]

@@ -27,8 +27,8 @@ class Keys(Protocol):
         """Replace a root by its successor; the epochs between are gone."""
         ...
 
-    def drop_old_roots(self, bond: int, superseded_before_ms: int) -> None:
-        """Delete generations superseded before an instant, in directions that have another in use."""
+    def drop_roots(self, roots: Sequence[Root]) -> None:
+        """Delete generations."""
         ...
 
     def expire_prekeys(self, bond: int, one_time_before_day: int, superseded_before_ms: int) -> None:

@@ -182,8 +182,8 @@ class Bundles(Protocol):
         """An awaited enclosure was asked for now; None: it is given up."""
         ...
 
-    def await_again(self, letter: int) -> None:
-        """Enclosures of a letter that were given up are awaited again."""
+    def await_again(self, letter: int, asked_ms: int) -> None:
+        """Enclosures of a letter that were given up are awaited again, as if asked for at an instant."""
         ...
 
     def lacking(self, bundle: InBundle, most: int) -> Sequence[tuple[int, int]]:

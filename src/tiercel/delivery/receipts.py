@@ -20,7 +20,7 @@ from tiercel.delivery.rows import LETTER, InLetter
 from tiercel.delivery.schedule import repeat_receipt
 from tiercel.delivery.states import Event, State
 from tiercel.delivery.step import Step
-from tiercel.limits import RECEIPT_DELAY_MS_MAX
+from tiercel.limits import DAY_MS, RECEIPT_DELAY_MS_MAX, WANT_AGAIN_DAYS
 from tiercel.parcel.note import Receipt, ReceiptKind, Reply
 
 _EVENTS = {
@@ -49,8 +49,10 @@ def letter_came_again(step: Step, event: LetterCameAgain) -> None:
     """Say again what was said of it, at most daily; what it lacks is asked for again: its writer still sends it."""
     letter = step.ledger.in_letter_named(event.bond, event.letter_id)
     _again(step, letter)
-    if letter is not None and letter.arrived_at is None and letter.state != State.RETURNED:
-        step.ledger.await_again(letter.seq)
+    if letter is None or letter.arrived_at is not None or letter.state == State.RETURNED:
+        return
+    if letter.deadline_day is None or letter.deadline_day >= step.today:
+        step.ledger.await_again(letter.seq, step.now_ms - WANT_AGAIN_DAYS * DAY_MS)
 
 
 def _again(step: Step, letter: InLetter | None) -> None:

@@ -24,6 +24,7 @@ from tiercel.limits import (
     LAST_RESORT_RENEW_DAYS,
     RESTORED_AGAIN_DAYS,
     ROOT_RENEW_DAYS,
+    SERVICE_AHEAD_DAYS,
     SERVICE_LETTER_DAYS,
 )
 
@@ -123,6 +124,11 @@ def root_due(newest: Root | None, now_ms: int) -> bool:
     )
 
 
+def looks_ahead_to(kind: int, now_ms: int) -> int:
+    """The instant for which a letter brings what is needed: one that only brings keys also what would be due soon."""
+    return now_ms + (SERVICE_AHEAD_DAYS * DAY_MS if kind == SERVICE else 0)
+
+
 def riding(kind: int, room_bytes: int, stock: Stock, newest: Root | None, now_ms: int) -> Riding:
     """What rides along in a letter. It fills the space that padding would fill, and never raises the size class.
 
@@ -131,7 +137,7 @@ def riding(kind: int, room_bytes: int, stock: Stock, newest: Root | None, now_ms
         room_bytes: By which the record can grow in its class.
         stock: What the other side has.
         newest: The newest root of our direction; one offered rides until it has its receipt.
-        now_ms: UTC milliseconds since 1970.
+        now_ms: For which instant: see :func:`looks_ahead_to`; UTC milliseconds since 1970.
     """
     if kind == END:
         return Riding(False, False, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tiercel.delivery.rows import OutLetter, Root, Stock
 from tiercel.delivery.states import State
@@ -34,9 +34,9 @@ class KeyLedger:
         """Moved on."""
         bonds.advance_root(self.vault, root, epoch, secret)
 
-    def drop_old_roots(self, bond: int, superseded_before_ms: int) -> None:
-        """Deleted."""
-        bonds.drop_old_roots(self.vault, bond, superseded_before_ms)
+    def drop_roots(self, roots: Sequence[Root]) -> None:
+        """For good."""
+        bonds.drop_roots(self.vault, roots)
 
     def expire_prekeys(self, bond: int, one_time_before_day: int, superseded_before_ms: int) -> None:
         """Deleted."""

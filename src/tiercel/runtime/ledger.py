@@ -210,9 +210,9 @@ class VaultLedger(RoadLedger, KeyLedger):
         """Asked, or given up."""
         update(self.vault, "enclosures", "letter = ? AND n = ?", (item.letter, item.n), asked_at=now_ms)
 
-    def await_again(self, letter: int) -> None:
-        """Asked for at once."""
-        letters.await_enclosures_again(self.vault, letter)
+    def await_again(self, letter: int, asked_ms: int) -> None:
+        """In their turn."""
+        letters.await_enclosures_again(self.vault, letter, asked_ms)
 
     def lacking(self, bundle: InBundle, most: int) -> list[tuple[int, int]]:
         """By its tallies."""

@@ -115,8 +115,10 @@ class Reader:
                     self._consider(entry, seen)
                     self.taken_bytes += entry.size_bytes
                     self.progress("reading " + self.road.row.name, self.taken_bytes, total)
-            except CarrierError:
-                self.taking.take()  # a road that fails again and again gets a little further each time
+            except (VaultError, DiskFull):
+                raise
+            except Exception:  # whatever fails again and again, the road gets a little further each time
+                self.taking.take()
                 raise
             self.taking.take()
             self.spools.note()

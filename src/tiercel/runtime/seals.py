@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -184,8 +185,9 @@ def _fill(home: Home, bond: Bond, letter: Letter, record: LetterRecord) -> Lette
         return _restored(home, bond, letter, record)
     ledger, now = home.office.ledger, home.clock.now_ms()
     room = 0 if letter.kind != letters.LETTER else room_left(len(encode_letter(record))) - _LISTS_ROOM_BYTES
-    held, newest = ledger.stock(bond.id, now), ledger.newest_root(bond.id, bond.direction)
-    rides = stock.riding(letter.kind, room, held, newest, now)
+    ahead = stock.looks_ahead_to(letter.kind, now)
+    held = replace(ledger.stock(bond.id, ahead), room=ledger.stock(bond.id, now).room)
+    rides = stock.riding(letter.kind, room, held, ledger.newest_root(bond.id, bond.direction), ahead)
     root = _root_to_offer(home, bond) if rides.root else None
     if letter.seals:  # new ones would fill the bound and never be counted: no receipt says which seal was opened
         return _with(record, root, *_carried(home, bond, letter, room - (KEY_BYTES if root else 0)))

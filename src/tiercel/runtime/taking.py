@@ -82,15 +82,29 @@ class Taking:
 
     def take(self) -> None:
         """Take in what waits; what was taken leaves the road. Raises as :meth:`add`."""
-        waiting, self._waiting, self._heard = self._waiting, [], set()
-        if not waiting:
-            return
-        with self.home.office.transaction():
-            outcomes = [self._attempt(each) for each in waiting]
+        waiting, self._waiting = self._waiting, []
+        again, letters = set(self.again), self.letters
+        try:
+            outcomes = self._committed(waiting)
+        except (VaultError, CarrierError, DiskFull):
+            raise
+        except Exception:  # one that nobody foresaw takes none of the others with it
+            self.again, self.letters = again, letters
+            for each in waiting if len(waiting) > 1 else ():
+                self._waiting = [each]
+                self.take()
+            raise
         for each, outcome in zip(waiting, outcomes, strict=True):
             self.done(each.name, outcome)
         for sentence in self.home.office.sentences():
             self.aside.say(sentence)
+
+    def _committed(self, waiting: list[Looked]) -> list[str | Exception | None]:
+        if not waiting:
+            return []
+        self._heard = set()
+        with self.home.office.transaction():
+            return [self._attempt(each) for each in waiting]
 
     def done(self, name: str, outcome: str | Exception | None) -> None:
         """Let a parcel leave the road that was taken in, with what is to be said of it; or set aside what was not."""
@@ -134,14 +148,11 @@ class Taking:
 
     def _take(self, lock: Lock, box: Symbols | NoteBox) -> str | None:
         check_kind(lock, box)
-        if lock in self._heard:
-            bond = bonds.bond_by_id(self.home.vault, lock.bond)
-        else:
-            bond = heard(self.home, lock)
-        if isinstance(box, NoteBox):
-            said = hearing.hear(self.home, bond, box.record, self.road, lock.superseded)
-        else:
-            said = self._take_symbols(bond, lock, box)
+        if isinstance(box, Symbols):
+            self._heard.clear()  # a letter may bring or end roots
+            return self._take_symbols(heard(self.home, lock), lock, box)
+        bond = bonds.bond_by_id(self.home.vault, lock.bond) if lock in self._heard else heard(self.home, lock)
+        said = hearing.hear(self.home, bond, box.record, self.road, lock.superseded)
         self._heard.add(lock)  # behind all that could undo it
         return said
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -160,6 +161,10 @@ def take_generation(vault: Vault, bond: int, direction: int, generation: int, no
     offered = f"SELECT 1 FROM roots WHERE {where} = ? AND standing = 'offered'"
     if vault.one(offered, bond, direction, generation) is None:
         return
+    used = "SELECT 1 FROM roots WHERE bond = ? AND direction = ? AND standing = 'current'"
+    if vault.one(used, bond, direction) is None:  # they sent under older ones until now, and some of it still comes
+        old = "bond = ? AND direction = ? AND standing = 'superseded'"
+        vault.run(f"UPDATE roots SET since_at = ? WHERE {old}", now_ms, bond, direction)
     vault.run(
         f"UPDATE roots SET standing = 'superseded', since_at = ? WHERE {where} < ? AND standing <> 'superseded'",
         now_ms, bond, direction, generation,
@@ -193,16 +198,10 @@ def advance_root(vault: Vault, root: Root, epoch: int, secret: bytes) -> None:
     )  # fmt: skip
 
 
-def drop_old_roots(vault: Vault, bond: int, superseded_before_ms: int) -> None:
-    """Delete generations of a bond superseded before an instant, in directions that have another in use.
-
-    After their vault was put back from a copy they go on with an old one until they know that we have the new one.
-    """
-    in_use = "SELECT direction FROM roots WHERE bond = ?1 AND standing = 'current'"
-    vault.run(
-        f"DELETE FROM roots WHERE bond = ?1 AND standing = 'superseded' AND since_at < ?2 AND direction IN ({in_use})",
-        bond, superseded_before_ms,
-    )  # fmt: skip
+def drop_roots(vault: Vault, roots: Iterable[Root]) -> None:
+    """Delete roots."""
+    rows = [(root.bond, root.direction, root.generation) for root in roots]
+    vault.run_each("DELETE FROM roots WHERE bond = ? AND direction = ? AND generation = ?", rows)
 
 
 # -- readers and warnings ------------------------------------------------------------------------------

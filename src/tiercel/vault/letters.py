@@ -310,9 +310,13 @@ def enclosures_overdue(vault: Vault, now_ms: int, after_ms: int, most: int) -> l
     return [(letter, item) for item in waiting if (letter := letter_at(vault, item.letter)) is not None]
 
 
-def await_enclosures_again(vault: Vault, letter: int) -> None:
-    """Wait again for enclosures of a letter that were given up: they are asked for at once."""
-    vault.run("UPDATE enclosures SET asked_at = 0 WHERE letter = ? AND file IS NULL AND asked_at IS NULL", letter)
+def await_enclosures_again(vault: Vault, letter: int, asked_ms: int) -> None:
+    """Wait again for enclosures of a letter that were given up, as if they had been asked for at an instant.
+
+    One long ago would put them before all others, and of very many only the first are asked for at a visit.
+    """
+    given_up = "letter = ? AND file IS NULL AND asked_at IS NULL"
+    vault.run(f"UPDATE enclosures SET asked_at = ? WHERE {given_up}", asked_ms, letter)
 
 
 def enclosure_whole(vault: Vault, enclosure: Enclosure, file: str) -> None:
