@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
-from tiercel.errors import DiskFull, StoreFailed
+from tiercel.errors import DiskFull, StoreError, StoreFailed
 from tiercel.limits import DAY_MS
 
 from . import postgres_boxes as acts
@@ -35,6 +35,7 @@ from .store import RUN_BYTES, Batch, Counts, Listener, Rules, Shown, pack_cursor
 
 _CONNECTIONS: Final = 8
 _PATIENCE_S: Final = 3600.0  # for a free connection: a server that waits for its standby is no error
+_GOODBYE_S: Final = 10.0  # for what was begun at the end; without its standby a server never answers
 _T = TypeVar("_T")
 _Change: TypeAlias = Callable[[Connection, bytes, Box, Sequence[bytes]], Coroutine[Any, Any, Box]]
 
@@ -77,17 +78,17 @@ class PostgresStore:
 
     async def _begin(self, address: str) -> None:
         self._steady = await self._connect(address)
-        aside = await self._connect(address)
+        aside = await self._aside(address)
         # What goes over this one is counted anew or may get lost, so it need not wait for the disk.
         await aside.execute("SET synchronous_commit = off")
         self._room = Room(aside, self._rules)
-        self._time = Time(self._steady, self._room, self._rules)
+        self._time = Time(self._steady, aside, self._room, self._rules)
         try:
             async with self._steady.transaction():
                 await rows(self._steady, "SELECT pg_advisory_xact_lock(%s, %s)", (server.LOCKS, server.STARTING))
                 await server.migrate(self._steady)
                 await self._time.begin(self._token(RUN_BYTES))
-            self._bell = Bell(aside, await self._connect(address), self._listeners, self._fail)
+            self._bell = Bell(aside, await self._aside(address), self._listeners, self._fail)
             await self._bell.begin()
             self._pool = AsyncConnectionPool(
                 address, kwargs={"autocommit": True, **server.SETTINGS}, configure=self._configure, min_size=1,
@@ -98,9 +99,14 @@ class PostgresStore:
             raise server.unreached(error) from None
 
     async def _connect(self, address: str) -> Connection:
+        db = await self._aside(address)
+        db.add_notice_handler(self._noticed)
+        return db
+
+    async def _aside(self, address: str) -> Connection:
+        """A connection on which nothing is promised."""
         db = await server.connect(address)
         self._stack.push_async_callback(db.close)
-        db.add_notice_handler(self._noticed)
         return db
 
     async def _configure(self, db: Connection) -> None:
@@ -133,7 +139,7 @@ class PostgresStore:
             value = await act
         except psycopg.errors.DiskFull as error:
             raise DiskFull("The disk of the relay is full.") from error
-        except psycopg.Error as error:
+        except (psycopg.Error, StoreError) as error:  # a tick finds a server that stopped syncing
             raise self._fail(error) from error
         if self._failure:
             raise self._failure
@@ -333,7 +339,8 @@ class PostgresStore:
 
     async def close(self) -> None:
         """Finish what was begun, and let go of the connections. May be called twice."""
-        await asyncio.gather(*self._visits, *self._acts, return_exceptions=True)
+        if begun := self._visits | self._acts:
+            await asyncio.wait(begun, timeout=_GOODBYE_S)
         stack, self._stack = self._stack, AsyncExitStack()
         if hasattr(self, "_bell"):
             await self._bell.end()
