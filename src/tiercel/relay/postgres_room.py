@@ -13,8 +13,8 @@ from typing import Final
 from .postgres_server import Connection, rows
 from .store import Rules
 
-_PIECE_BYTES: Final = 16 << 20
-_PIECES: Final = 64  # a small room is lent in smaller pieces, so that no process holds much of it idle
+_PIECE_MIB_MAX: Final = 16
+_PIECES: Final = 64  # a small room is lent in smaller pieces or none, so that no process holds much of it idle
 _LEND: Final = (
     "WITH room AS MATERIALIZED (SELECT taken_bytes AS taken FROM room FOR UPDATE), lent AS (SELECT"
     " CASE WHEN taken + %(need)s > %(room)s THEN 0 ELSE least(%(wish)s, %(room)s - taken) END AS bytes FROM room)"
@@ -37,7 +37,7 @@ class Room:
     def __init__(self, db: Connection, rules: Rules) -> None:
         self._db = db
         self._rules = rules
-        self._piece = min(_PIECE_BYTES, rules.room_bytes // _PIECES)
+        self._piece = min(_PIECE_MIB_MAX, (rules.room_bytes >> 20) // _PIECES) << 20
         self._lent = 0
         self._leaving = 0  # taken or given back by acts that are not committed yet
         self._given_back = 0  # ever, by acts begun

@@ -236,8 +236,7 @@ class PostgresStore:
             putting, done = None, False
             try:
                 async with db.pipeline(), db.transaction():
-                    box = await acts.lock(db, drop.box, seen.life)
-                    known = await acts.known(db, drop.box, box, [name for name, _ in parcels])
+                    box, known = await acts.lock_with(db, drop.box, seen, [name for name, _ in parcels])
                     putting = Putting(self._room, self._rules, box, known)
                     states = [await putting.one(name, parcel) for name, parcel in parcels]
                     await putting.write(db, drop.box)
