@@ -306,7 +306,8 @@ class PostgresStore:
         async def collect() -> None:
             async with self._pool.connection() as db:
                 seen = await acts.look(db, erase, Power.ERASE)
-                await self._change(db, erase.box, seen.life, acts.collect, ids)
+                if await acts.any_there(db, erase.box, seen, ids):
+                    await self._change(db, erase.box, seen.life, acts.collect, ids)
 
         await self._do(collect())
 

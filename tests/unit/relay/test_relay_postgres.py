@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Collection, Iterator
 
 import psycopg
@@ -11,11 +12,12 @@ import pytest
 from postgres_kit import Cluster, cluster
 from tiercel.errors import StoreDamaged, StoreError, StoreFailed, StoreNewer, StoreNotDurable
 from tiercel.limits import DAY_MS
+from tiercel.relay import postgres_server
 from tiercel.relay.postgres_bell import boxes_of
 from tiercel.relay.postgres_outside import counts_of, servers_of, warnings_of
 from tiercel.relay.postgres_server import judge
 from tiercel.relay.protocol import Outcome, Part, State, token_hash
-from tiercel.relay.store import Rules
+from tiercel.relay.store import Rules, Shown
 from tiercel.relay.store_postgres import PostgresStore
 from tiercel.testing.entropy import SeededEntropy
 from tiercel.testing.relay_store_suite import (
@@ -201,6 +203,70 @@ def test_from_outside(postgres: Cluster) -> None:
         play(address, told)
         assert asyncio.run(servers_of(address)) == 0
         assert [text for text in asyncio.run(warnings_of(address)) if "standby" in text]
+
+
+def test_a_migration_that_fails_leaves_everything_as_it_was(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two relays of the old version and the new one; the second step of the new one is no SQL."""
+    opens(database)
+    before = sql(database, "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1")
+    steps = {"postgres_0002.sql": b"CREATE TABLE more (key text)", "postgres_0003.sql": b"no SQL"}
+    monkeypatch.setattr(postgres_server, "SCHEMA_VERSION", 3)
+    monkeypatch.setattr(postgres_server, "step", lambda number: steps[f"postgres_{number:04}.sql"])
+    with pytest.raises(StoreError, match="SyntaxError"):
+        opens(database)
+    now = sql(database, "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1")
+    assert now == before and sql(database, "SELECT value FROM meta") == [(1,)]
+    monkeypatch.setattr(postgres_server, "SCHEMA_VERSION", 2)
+    opens(database)
+    assert sql(database, "SELECT value FROM meta") == [(2,)] and sql(database, "SELECT count(*) FROM more") == [(0,)]
+    monkeypatch.undo()
+    with pytest.raises(StoreNewer):
+        opens(database)
+
+
+# -- one answer for all who have no key --------------------------------------------------------------
+
+
+def test_T_RELAY_1_the_same_statements_for_no_box_an_empty_one_and_a_wrong_key() -> None:
+    """As the server logs them; and without the right key nothing is written, not even a lock."""
+    with cluster(log_statement="all", autovacuum="off", wal_level="minimal", max_wal_senders="0") as server:
+        log = server.folder / "log"
+
+        def statements(since: int) -> list[str]:
+            ran = re.findall(r"LOG: +(?:statement|execute [^:]*): (.*)", log.read_text()[since:])
+            return [text for text in ran if "wal_insert" not in text]
+
+        async def told(stage: Stage) -> None:
+            await stage.settle()
+            store, nobody = stage.store, Person(3)
+            full, empty = await stage.person(1), await stage.person(2)
+            await store.put(full.drop, some(1))
+            await stage.fetched(empty)
+            wrong = Shown(full.keys.box, bytes(32))
+            ids = [name(1), name(2)]
+            acts: list[tuple[int, Callable[[Shown], Awaitable[object]]]] = [
+                (1, lambda shown: store.fetch(shown, b"", 256, ALL, Part.WHOLE)),
+                (1, lambda shown: store.pick(shown, ids, ALL)),
+                (2, lambda shown: store.erase(shown, ids)),
+                (2, store.close_box),
+                (0, lambda shown: store.state(shown, ids)),
+                (0, lambda shown: store.put(shown, some(1))),
+            ]
+            for power, act in acts:
+                found = []
+                cases = [Shown(nobody.keys.box, nobody.keys.hashes[power]), wrong]
+                if act is not store.close_box and power:
+                    cases.append(Shown(empty.keys.box, empty.keys.hashes[power]))
+                for shown in cases * 8:
+                    size = len(log.read_text())
+                    at = server.execute("SELECT pg_current_wal_insert_lsn()")
+                    await act(shown)
+                    wrote = server.execute("SELECT pg_current_wal_insert_lsn()") != at
+                    found.append((statements(size), wrote))
+                # At first each statement is sent as a text, later by a name; and the server tidies its own pages.
+                assert all(ran == found[-1] for ran in found[-6:]) and found[-1][0] and not found[-1][1]
+
+        play(server.address(), told)
 
 
 # -- several stores on one database ------------------------------------------------------------------
