@@ -23,7 +23,7 @@ from tiercel.vault import bonds, letters, prekeys, settings
 from tiercel.vault.bonds import Bond, Root
 from tiercel.vault.prekeys import OurPrekey
 
-from . import seals, way
+from . import boxes, seals, way
 from .home import Home
 from .views import day_text
 
@@ -52,6 +52,7 @@ def accept(home: Home) -> None:
             prekeys.drop_one_time_theirs(home.vault, bond.id)
             prekeys.nothing_held(home.vault, bond.id)
             prekeys.ours_were_copied(home.vault, bond.id)
+            boxes.renew(home, bond)
             if bond.state == "bonded":
                 _tell(home, bond)
             elif bond.state == "compare":

@@ -33,7 +33,7 @@ from tiercel.vault import bonds, bundles, roads
 from tiercel.vault.bonds import Bond
 from tiercel.vault.bundles import BundleIn
 
-from . import asking, hearing, pairing
+from . import asking, boxes, hearing, pairing
 from .gathering import gather_small
 from .home import Home
 from .keyring import heard, receiving
@@ -84,6 +84,8 @@ class Reader:
         finally:
             self.spools.close()
             self.letters += self.spools.letters
+        self.road.carrier.flush()  # what was taken in leaves the road
+        boxes.after_reading(self.home, self.road)
         asking.ask_for_rest(self.home, self.road.row.id)
 
     def _pass(self) -> bool:
@@ -134,7 +136,7 @@ class Reader:
         """Recognise, fetch and open one parcel, by a helper: nothing of the vault is touched here."""
         try:
             at = recognise(self.road.carrier.head(entry.name), keyring)
-            if at is None:
+            if at is None or not self.road.is_for(entry.name, self.locks[at].bond):
                 return None
             parcel = self.road.carrier.fetch(entry.name)
         except ParcelMissing:

@@ -9,7 +9,7 @@ from tiercel.errors import CarrierError, CarrierFull, CarrierReadOnly, VaultRoll
 from tiercel.vault import roads
 from tiercel.vault.lock import sync_lock
 
-from . import housekeeping, seals, way
+from . import boxes, housekeeping, seals, way
 from .home import Home
 from .opening import try_again
 from .planning import RoadAt
@@ -85,6 +85,7 @@ class _Visit:
         for opened in try_again(self.home):
             self.letters += opened.whole
             self.notices += [opened.said] if opened.said else []
+        boxes.prepare(self.home)
         for row in roads.all_carriers(self.home.vault):
             road = RoadAt(row, self.home.open_carrier(row), self.number)
             self.roads.append(road)
@@ -120,6 +121,7 @@ class _Visit:
 
     def step(self) -> None:
         housekeeping.tick(self.home)
+        boxes.tell(self.home)
         self.seal()
         self.notices += way.said_of_lost(self.home)
 

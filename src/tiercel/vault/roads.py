@@ -20,6 +20,7 @@ class CarrierRow:
     kind: str
     place: str
     added_at: int
+    proxy: str | None = None
 
 
 def all_carriers(vault: Vault) -> list[CarrierRow]:
@@ -32,9 +33,9 @@ def carrier_named(vault: Vault, name: str) -> CarrierRow | None:
     return select_one(vault, CarrierRow, "carriers", "WHERE name = ?", name)
 
 
-def add_carrier(vault: Vault, name: str, kind: str, place: str, now_ms: int) -> None:
+def add_carrier(vault: Vault, name: str, kind: str, place: str, now_ms: int, proxy: str | None = None) -> None:
     """Add a carrier."""
-    insert(vault, "carriers", name=name, kind=kind, place=place, added_at=now_ms)
+    insert(vault, "carriers", name=name, kind=kind, place=place, added_at=now_ms, proxy=proxy)
 
 
 def move_carrier(vault: Vault, carrier: int, place: str) -> None:
@@ -97,7 +98,7 @@ def leave(vault: Vault, bond: int, carrier: int) -> None:
 def carriers_of(vault: Vault, bond: int) -> list[CarrierRow]:
     """The carriers of a bond, in their order."""
     where = "JOIN bond_carriers ON carrier = id WHERE bond = ? ORDER BY bond_carriers.place, id"
-    columns = "id, name, kind, carriers.place, added_at"
+    columns = "id, name, kind, carriers.place, added_at, proxy"
     return [CarrierRow(*row) for row in vault.all(f"SELECT {columns} FROM carriers {where}", bond)]
 
 

@@ -1,0 +1,182 @@
+"""Two people who have nothing between them but a relay's own process, and what happens when it is cut or wiped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cut_wire import CutWire
+from people import START_MS, Person
+from relay_kit import Serving
+from tiercel.limits import DAY_MS, RELAY_BOX_KEPT_DAYS
+from tiercel.relay import protocol as relay
+from tiercel.runtime import bonds, doctor, reading, roads, syncing
+from tiercel.testing.clock import FakeClock
+from tiercel.vault import boxes
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Serving]:
+    with Serving(tmp_path) as running:
+        yield running
+
+
+def two(folder: Path) -> tuple[Person, Person]:
+    clock = FakeClock(START_MS)
+    return Person(folder, "ada", clock, 1), Person(folder, "bo", clock, 1)
+
+
+def paired(folder: Path, address: str) -> tuple[Person, Person]:
+    """By the invitation text only: Bo never added a carrier."""
+    ada, bo = two(folder)
+    roads.add_relay(ada.home, "post", address)
+    bonds.accept(bo.home, bonds.invite(ada.home, "bo", "post"), "ada")
+    for _ in range(3):
+        bo.sync()
+        ada.sync()
+    assert bonds.words(ada.home, "bo").words == bonds.words(bo.home, "ada").words
+    bonds.confirm(ada.home, "bo")
+    bonds.confirm(bo.home, "ada")
+    for _ in range(4):
+        ada.sync()
+        bo.sync()
+    assert [bonds.bonds(each.home)[0].state for each in (ada, bo)] == ["bonded", "bonded"]
+    return ada, bo
+
+
+def address_of(serving: Serving) -> str:
+    return relay.encode_address(serving.address)
+
+
+def test_pairing_letters_and_receipts_over_a_relay(serving: Serving, tmp_path: Path) -> None:
+    ada, bo = paired(tmp_path, address_of(serving))
+    first, second = ada.write("Dear Bo, winter is over."), bo.write("Dear Ada, so it is.")
+    for person in (ada, bo, ada, bo, ada, bo):
+        person.sync()
+    assert ada.state(first) == "arrived" and bo.state(second) == "arrived"
+    assert [each.id for each in reading.letters(bo.home) if each.direction == "in"] == [first]
+    events = {event.what: event for event in reading.track(ada.home, first).events}
+    assert events["handed over"].road == "post" and events["handed over"].until is not None
+    assert events["handed over"].until > START_MS + 50 * DAY_MS
+    assert not any(box.pairing for person in (ada, bo) for box in boxes.ours_on(person.home.vault, 1, 1))
+    assert all(found.well for found in doctor.examine(ada.home) if found.what.startswith("carrier"))
+
+
+def events(person: Person, letter: str) -> set[str]:
+    return {event.what for event in reading.track(person.home, letter).events}
+
+
+def test_collected_is_said_when_the_relay_says_so(serving: Serving, tmp_path: Path) -> None:
+    ada, bo = paired(tmp_path, address_of(serving))
+    first = ada.write("Dear Bo,")
+    ada.sync()
+    ada.sync()
+    assert "collected" not in events(ada, first)
+    row = bo.home.carrier("relay 1")
+    with bo.home.vault.transaction():  # his receipt stays at home this once
+        bo.home.vault.run("UPDATE carriers SET kind = kind")
+    taken = [entry.name for entry in bo.home.open_carrier(row).list()]
+    reader = bo.home.open_carrier(row)
+    assert [entry.name for entry in reader.list()] == taken and taken
+    for name in taken:
+        reader.remove(name)
+    reader.flush()
+    ada.sync()
+    assert "collected" in events(ada, first) and ada.state(first) == "handed over"
+
+
+def wipe(serving: Serving) -> None:
+    """The disk of a relay is new; its certificate was kept elsewhere, as its operator was told."""
+    for path in serving.folder.glob("relay.db*"):
+        if path.suffix not in (".pem", ".crt", ".key"):
+            path.unlink()
+
+
+def test_a_relay_wiped_on_the_way_loses_no_letter(tmp_path: Path) -> None:
+    with Serving(tmp_path) as first:
+        ada, bo = paired(tmp_path, address_of(first))
+        letters = [ada.write(f"Dear Bo, {number}") for number in range(3)]
+        ada.sync()
+        first.stop()
+    wipe(first)
+    with Serving(tmp_path, port=first.address.port) as second:
+        assert second.address == first.address
+        for _ in range(4):
+            for person in (ada, bo):
+                syncing.sync(person.home)
+        assert {ada.state(each) for each in letters} == {"arrived"}
+        assert len(reading.letters(bo.home)) == 3
+
+
+def test_every_letter_comes_once_over_a_network_that_is_cut_at_random(serving: Serving, tmp_path: Path) -> None:
+    wire = CutWire(serving.address.port, seed=3)
+    ada, bo = paired(tmp_path, relay.encode_address(replace(serving.address, port=wire.port)))
+    wire.likely = 0.05
+    letters = []
+    for number in range(6):
+        letters += [(ada, ada.write(f"to Bo {number}")), (bo, bo.write(f"to Ada {number}"))]
+        for person in (ada, bo):
+            syncing.sync(person.home)
+    for _ in range(20):
+        for person in (ada, bo):
+            syncing.sync(person.home)
+    wire.likely = 0.0
+    for _ in range(3):
+        for person in (ada, bo):
+            syncing.sync(person.home)
+    assert wire.cuts > 10
+    assert {person.state(each) for person, each in letters} == {"arrived"}
+    assert len(reading.letters(ada.home)) == len(reading.letters(bo.home)) == 12
+    wire.close()
+
+
+def test_boxes_are_renewed_and_old_ones_are_read_until_long_after(serving: Serving, tmp_path: Path) -> None:
+    ada, bo = paired(tmp_path, address_of(serving))
+    before = boxes.newest_told(ada.home.vault, 1)[0]
+    ada.clock.advance(days=31)
+    for _ in range(4):
+        ada.sync()
+        bo.sync()
+    after = boxes.newest_told(ada.home.vault, 1)[0]
+    assert after.keys != before.keys and len(boxes.ours_on(ada.home.vault, 1, 1)) == 2
+    drop = boxes.theirs_on(bo.home.vault, 1, 1)[0]
+    assert drop.opening[16:] == after.keys[:32]
+    letter = bo.write("Dear Ada,")
+    bo.sync()
+    ada.sync()
+    assert ada.state(letter) == "arrived"
+    for _ in range(10):
+        ada.clock.advance(days=31)
+        for _ in range(4):
+            ada.sync()
+            bo.sync()
+    left = boxes.ours_on(ada.home.vault, 1, 1)
+    assert before.id not in {box.id for box in left}
+    assert 8 <= len(left) <= RELAY_BOX_KEPT_DAYS // 31 + 3
+
+
+def test_a_dead_relay_is_replaced_over_another_road(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    (tmp_path / "share").mkdir()
+    with Serving(tmp_path / "one") as first, Serving(tmp_path / "two") as second:
+        ada, bo = paired(tmp_path, address_of(first))
+        for person, name, road in ((ada, "bo", "post"), (bo, "ada", "relay 1")):
+            roads.add_folder(person.home, "share", str(tmp_path / "share"))
+            roads.set_bond_roads(person.home, name, [(road, 0), ("share", 0)])
+        first.stop()
+        roads.add_relay(ada.home, "new", address_of(second))
+        roads.set_bond_roads(ada.home, "bo", [("new", 0), ("share", 0)])
+        for _ in range(5):
+            for person in (ada, bo):
+                syncing.sync(person.home)
+        roads.set_bond_roads(ada.home, "bo", [("new", 0)])
+        roads.set_bond_roads(bo.home, "ada", [("relay 2", 0)])
+        there, back = ada.write("Dear Bo,"), bo.write("Dear Ada,")
+        for _ in range(4):
+            syncing.sync(ada.home)  # the dead one is still looked at, until it is removed
+            syncing.sync(bo.home)
+        assert (ada.state(there), bo.state(back)) == ("arrived", "arrived")
