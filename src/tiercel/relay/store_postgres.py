@@ -36,6 +36,8 @@ from .store import RUN_BYTES, Batch, Counts, Listener, Rules, Shown, pack_cursor
 _CONNECTIONS: Final = 8
 _PATIENCE_S: Final = 3600.0  # for a free connection: a server that waits for its standby is no error
 _GOODBYE_S: Final = 10.0  # for what was begun at the end; without its standby a server never answers
+_COUNT_S: Final = 2.0  # a count that takes longer
+_COUNT_REST: Final = 100  # is good for so many times as long, however often somebody asks
 _T = TypeVar("_T")
 _Change: TypeAlias = Callable[[Connection, bytes, Box, Sequence[bytes]], Coroutine[Any, Any, Box]]
 
@@ -50,6 +52,7 @@ class PostgresStore:
         self._listeners: list[Listener] = []
         self._failure: StoreFailed | None = None
         self._acts: set[asyncio.Task[Any]] = set()
+        self._counted: tuple[Counts | None, float] = None, 0.0
         self._visits: set[asyncio.Task[Any]] = set()
         self._pool: AsyncConnectionPool[Connection]
         self._steady: Connection
@@ -331,11 +334,20 @@ class PostgresStore:
         return await self._do(self._time.tick(now_ms))
 
     async def counts(self) -> Counts:
-        async def count() -> Counts:
-            async with self._pool.connection() as db:
-                return await outside.counts(db, self._rules.reserve_bytes)
+        """Numbers for the operator. On a store so large that counting takes long, those of a while ago."""
+        clock = asyncio.get_running_loop().time
+        counted, good_until = self._counted
+        if counted and clock() < good_until:
+            return counted
+        began = clock()
+        counted = await self._do(self._count())
+        took = clock() - began
+        self._counted = counted, clock() + (took * _COUNT_REST if took > _COUNT_S else 0)
+        return counted
 
-        return await self._do(count())
+    async def _count(self) -> Counts:
+        async with self._pool.connection() as db:
+            return await outside.counts(db, self._rules.reserve_bytes)
 
     async def close(self) -> None:
         """Finish what was begun, and let go of the connections. May be called twice."""

@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable, Collection, Iterator
 
 import psycopg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from postgres_kit import Cluster, cluster
 from tiercel.errors import StoreDamaged, StoreError, StoreFailed, StoreNewer, StoreNotDurable
 from tiercel.limits import DAY_MS
-from tiercel.relay import postgres_server
+from tiercel.relay import postgres_server, store_postgres
 from tiercel.relay.postgres_bell import boxes_of
 from tiercel.relay.postgres_outside import counts_of, servers_of, warnings_of
 from tiercel.relay.postgres_server import judge
@@ -308,6 +310,24 @@ def test_many_notices_at_once_fit() -> None:
     notice = b"".join(boxes).hex()
     assert len(notice) < 8000 and boxes_of(notice) == boxes
     assert boxes_of("x") == boxes_of("00ff") == []
+
+
+@given(st.text() | st.binary().map(bytes.hex))
+def test_a_notice_of_anybody_is_read_without_harm(notice: str) -> None:
+    assert all(len(box) == 16 for box in boxes_of(notice))
+
+
+def test_numbers_that_took_long_to_count_are_good_for_a_while(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def told(stage: Stage) -> None:
+        await stage.person(1)
+        assert (await stage.store.counts()).boxes == 1
+        monkeypatch.setattr(store_postgres, "_COUNT_S", 0.0)
+        monkeypatch.setattr(store_postgres, "_COUNT_REST", 1e6)
+        assert (await stage.store.counts()).boxes == 1
+        await stage.person(2)
+        assert (await stage.store.counts()).boxes == 1
+
+    play(database, told)
 
 
 def test_the_same_parcels_through_both_are_held_once_and_in_one_order(database: str) -> None:
