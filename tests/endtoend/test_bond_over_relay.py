@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,7 @@ from relay_kit import Serving
 from tiercel.limits import DAY_MS, RELAY_BOX_KEPT_DAYS
 from tiercel.relay import protocol as relay
 from tiercel.runtime import bonds, doctor, reading, roads, syncing
+from tiercel.runtime.views import SyncReport, no_progress
 from tiercel.testing.clock import FakeClock
 from tiercel.vault import boxes
 
@@ -180,3 +183,29 @@ def test_a_dead_relay_is_replaced_over_another_road(tmp_path: Path) -> None:
             syncing.sync(ada.home)  # the dead one is still looked at, until it is removed
             syncing.sync(bo.home)
         assert (ada.state(there), bo.state(back)) == ("arrived", "arrived")
+
+
+def test_a_watching_person_sees_a_letter_within_a_second(serving: Serving, tmp_path: Path) -> None:
+    ada, bo = paired(tmp_path, address_of(serving))
+    seen: list[tuple[float, int]] = []
+    stop, quiet = threading.Event(), threading.Event()
+
+    def each(report: SyncReport) -> None:
+        seen.append((time.monotonic(), report.letters))
+
+    def put() -> None:
+        time.sleep(2)  # the first visits are over, and nothing is asked for any more
+        quiet.set()
+        ada.sync()
+        put_at.append(time.monotonic())
+        time.sleep(1.5)
+        stop.set()
+
+    put_at: list[float] = []
+    ada.write("Dear Bo,")
+    thread = threading.Thread(target=put)
+    thread.start()
+    syncing.watch(bo.home, each, no_progress, stop)
+    thread.join()
+    shown = [at for at, letters in seen if letters]
+    assert len(shown) == 1 and shown[0] - put_at[0] < 1
