@@ -331,7 +331,10 @@ class PostgresStore:
 
     async def tick(self, now_ms: int) -> bool:
         await asyncio.gather(*self._visits)
-        return await self._do(self._time.tick(now_ms))
+        try:
+            return await self._do(self._time.tick(now_ms))
+        except DiskFull:  # the next one tries again
+            return False
 
     async def counts(self) -> Counts:
         """Numbers for the operator. On a store so large that counting takes long, those of a while ago."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
+import shutil
+import subprocess
 from collections.abc import Awaitable, Callable, Collection, Iterator
 
 import psycopg
@@ -12,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postgres_kit import Cluster, cluster
-from tiercel.errors import StoreDamaged, StoreError, StoreFailed, StoreNewer, StoreNotDurable
+from tiercel.errors import DiskFull, StoreDamaged, StoreError, StoreFailed, StoreNewer, StoreNotDurable
 from tiercel.limits import DAY_MS
 from tiercel.relay import postgres_server, store_postgres
 from tiercel.relay.postgres_bell import boxes_of
@@ -224,6 +227,57 @@ def test_a_migration_that_fails_leaves_everything_as_it_was(database: str, monke
     monkeypatch.undo()
     with pytest.raises(StoreNewer):
         opens(database)
+
+
+@pytest.fixture
+def small_disk(postgres: Cluster) -> Iterator[str]:
+    """A database on a disk of its own with 32 MiB; what PostgreSQL notes of commits is elsewhere."""
+    folder = postgres.folder / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", folder], capture_output=True).returncode:
+        folder.rmdir()
+        pytest.skip("needs leave to mount a file system")
+    try:
+        shutil.chown(folder, "postgres")
+        postgres.execute(f"CREATE TABLESPACE small LOCATION '{folder}'")
+        postgres.execute("CREATE DATABASE small TABLESPACE small")
+        postgres.execute("CHECKPOINT")  # its own tables are written when they are, and take their room then
+        yield postgres.address("small")
+    finally:
+        postgres.execute("DROP DATABASE IF EXISTS small WITH (FORCE)")
+        postgres.execute("DROP TABLESPACE IF EXISTS small")
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_T_FULL_1_a_disk_that_is_full(small_disk: str) -> None:
+    """Puts are full and nothing of them is kept; what was held stays; with more room all goes on."""
+
+    async def told(stage: Stage) -> None:
+        await stage.settle()
+        person = await stage.person(1)
+        held: list[int] = []
+        for start in range(0, 4000, 10):
+            numbers = list(range(start, start + 10))
+            found = states(
+                await stage.store.put(person.drop, [(name(number), cell(number % 50)) for number in numbers])
+            )
+            if State.FULL in found:
+                assert found == [State.FULL] * 10
+                break
+            held += numbers
+        assert 300 < len(held) < 2000
+        assert await stage.names(person) == [name(number) for number in held]
+        assert (await stage.store.counts()).used_bytes == len(held) * CELL
+        with contextlib.suppress(DiskFull):  # what is erased is written too
+            await stage.store.erase(person.erase, [name(0)])
+        folder = small_disk.partition("host=")[2] + "/small"
+        assert await stage.store.tick(stage.now_ms) in (True, False)
+        await asyncio.to_thread(subprocess.run, ["mount", "-o", "remount,size=64m", folder], check=True)
+        await stage.store.erase(person.erase, [name(number) for number in held[:256]])
+        assert states(await stage.store.put(person.drop, some(4001))) == [State.HELD]
+        assert await stage.names(person) == [name(number) for number in (*held[256:], 4001)]
+
+    play(small_disk, told, Rules(step_ms_max=DAY_MS))
 
 
 # -- one answer for all who have no key --------------------------------------------------------------
