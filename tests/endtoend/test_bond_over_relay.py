@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -15,8 +17,10 @@ from people import START_MS, Person
 from relay_kit import Serving
 from tiercel.limits import DAY_MS, RELAY_BOX_KEPT_DAYS
 from tiercel.relay import protocol as relay
-from tiercel.runtime import bonds, doctor, reading, roads, syncing
-from tiercel.runtime.views import SyncReport, no_progress
+from tiercel.runtime import bonds, doctor, reading, roads, syncing, writing
+from tiercel.runtime.boxes import keys_of
+from tiercel.runtime.relay_road import server_of
+from tiercel.runtime.views import Draft, SyncReport, no_progress
 from tiercel.testing.clock import FakeClock
 from tiercel.vault import boxes
 
@@ -209,3 +213,102 @@ def test_a_watching_person_sees_a_letter_within_a_second(serving: Serving, tmp_p
     thread.join()
     shown = [at for at, letters in seen if letters]
     assert len(shown) == 1 and shown[0] - put_at[0] < 1
+
+
+def back_up(person: Person, folder: Path) -> Path:
+    """A copy of a vault as it is now."""
+    person.home.close()
+    copied = folder / f"{person.name} then"
+    shutil.copytree(person.folder, copied)
+    person.reopen()
+    return copied
+
+
+def put_back(person: Person, copied: Path) -> None:
+    """Go on from the copy; its person says that it is all there is."""
+    person.home.close()
+    shutil.rmtree(person.folder)
+    shutil.copytree(copied, person.folder)
+    person.reopen()
+    assert person.home.vault.rolled_back
+    doctor.accept_old_copy(person.home)
+
+
+@pytest.mark.parametrize("whose", ["ada", "bo"])
+def test_T_RELAY_2_a_vault_put_back_from_before_the_renewal_strands_no_letter(
+    serving: Serving, tmp_path: Path, whose: str
+) -> None:
+    ada, bo = paired(tmp_path, address_of(serving))
+    person, other = (ada, bo) if whose == "ada" else (bo, ada)
+    copied = back_up(person, tmp_path)
+    ada.clock.advance(days=31)
+    for _ in range(3):  # both renew: the letters that tell of it cross
+        ada.sync()
+        bo.sync()
+    lost = other.write("into a box that the copy does not know")
+    other.sync()
+    put_back(person, copied)
+    for _ in range(4):
+        syncing.sync(person.home)
+        syncing.sync(other.home)
+    bonds.confirm(other.home, bonds.bonds(other.home)[0].name)
+    bonds.confirm(person.home, bonds.bonds(person.home)[0].name)
+    back = person.write("from the copy")
+    for _ in range(6):
+        syncing.sync(other.home)
+        syncing.sync(person.home)
+    assert other.state(lost) == "arrived" and person.state(back) == "arrived"
+    assert person.letter(lost).state == "arrived"
+
+
+def test_T_RELAY_2_a_lost_letter_of_renewal_leaves_the_old_box_in_use(serving: Serving, tmp_path: Path) -> None:
+    ada, bo = paired(tmp_path, address_of(serving))
+    ada.clock.advance(days=31)
+    ada.sync()  # the new box is made, and told
+    ada.sync()
+    reader = bo.home.open_carrier(bo.home.carrier("relay 1"))
+    for name in [entry.name for entry in reader.list()]:
+        reader.remove(name)
+    reader.flush()  # somebody took it all, and nobody read it
+    letter = bo.write("Dear Ada,")
+    bo.sync()
+    ada.sync()
+    assert ada.state(letter) == "arrived"
+
+
+def test_two_bonds_on_one_relay_share_nothing_and_do_not_wait_for_each_other(serving: Serving, tmp_path: Path) -> None:
+    ada, bo = paired(tmp_path, address_of(serving))
+    cy = Person(tmp_path, "cy", ada.clock, 2)
+    bonds.accept(cy.home, bonds.invite(ada.home, "cy", "post"), "ada")
+    for _ in range(3):
+        cy.sync()
+        ada.sync()
+    bonds.confirm(ada.home, "cy")
+    bonds.confirm(cy.home, "ada")
+    for _ in range(4):
+        ada.sync()
+        cy.sync()
+    assert len({box.keys for bond in (1, 2) for box in boxes.ours_on(ada.home.vault, bond, 1)}) == 2
+    for row in boxes.theirs_on(ada.home.vault, 1, 1):  # Bo's box is gone from the relay
+        keys = boxes.ours_on(bo.home.vault, 1, 1)[0].keys
+        assert row.opening[16:] == keys[:32]
+        server_of(bo.home, bo.home.carrier("relay 1")).close_box(keys_of(keys))
+    first = ada.write("Dear Bo,")
+    second = writing.write(ada.home, Draft("cy", "Dear Cy,")).id
+    report = syncing.sync(ada.home)
+    assert not report.troubles and "bo could not be put" in " ".join(report.notices)
+    cy.sync()
+    cy.sync()
+    syncing.sync(ada.home)
+    assert (ada.state(first), ada.state(second)) == ("sealed", "arrived")
+
+
+def test_a_large_enclosure_goes_over_a_relay(serving: Serving, tmp_path: Path) -> None:
+    ada, bo = paired(tmp_path, address_of(serving))
+    film = tmp_path / "film"
+    film.write_bytes(random.Random(1).randbytes(5_000_000))
+    letter = writing.write(ada.home, Draft("bo", "Dear Bo,", enclosures=(film,))).id
+    for person in (ada, bo, bo, ada):
+        person.sync()
+    saved, _ = reading.save_enclosure(bo.home, letter, 1, tmp_path)
+    assert saved.read_bytes() == film.read_bytes() and ada.state(letter) == "arrived"

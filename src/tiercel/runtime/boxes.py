@@ -176,8 +176,22 @@ def _use(home: Home, bond: Bond, row: CarrierRow) -> None:
 # -- at each visit -----------------------------------------------------------------------------------
 
 
+def before_reading(home: Home, road: RoadAt) -> None:
+    """Ask a relay what became of our parcels: before a receipt is read after which nobody asks any more.
+
+    Raises:
+        CarrierError: The relay did not answer.
+    """
+    from .relay_road import RelayRoad as Relay
+
+    if isinstance(road.carrier, Relay):
+        road.carrier.ready()
+        for bond_id in roads.bonds_on(home.vault, road.row.id):
+            _ask_states(home, road.carrier, bond_id)
+
+
 def after_reading(home: Home, road: RoadAt) -> None:
-    """Ask a relay what became of our parcels, and close boxes that are over.
+    """Close boxes that are over.
 
     Raises:
         CarrierError: The relay did not answer.
@@ -186,7 +200,6 @@ def after_reading(home: Home, road: RoadAt) -> None:
 
     if isinstance(road.carrier, Relay):
         for bond_id in roads.bonds_on(home.vault, road.row.id):
-            _ask_states(home, road.carrier, bond_id)
             _close_old(home, road.carrier, bond_id)
 
 

@@ -77,6 +77,8 @@ class Reader:
         Raises:
             CarrierError, VaultError, LimitError: The road or the disk failed; what was noted is kept.
         """
+        if self.road.carrier.road.tells:
+            boxes.before_reading(self.home, self.road)
         try:
             self.spools.resume()
             while self._pass():
@@ -85,7 +87,8 @@ class Reader:
             self.spools.close()
             self.letters += self.spools.letters
         self.road.carrier.flush()  # what was taken in leaves the road
-        boxes.after_reading(self.home, self.road)
+        if self.road.carrier.road.tells:
+            boxes.after_reading(self.home, self.road)
         asking.ask_for_rest(self.home, self.road.row.id)
 
     def _pass(self) -> bool:
