@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import threading
@@ -14,12 +15,12 @@ import pytest
 
 from cut_wire import CutWire
 from people import START_MS, Person
-from relay_kit import Serving
+from relay_kit import Serving, command
 from tiercel.limits import DAY_MS, RELAY_BOX_KEPT_DAYS
 from tiercel.relay import protocol as relay
 from tiercel.runtime import bonds, doctor, reading, roads, syncing, writing
 from tiercel.runtime.boxes import keys_of
-from tiercel.runtime.relay_road import server_of
+from tiercel.runtime.relay_road import RelayRoad, server_of
 from tiercel.runtime.views import Draft, SyncReport, no_progress
 from tiercel.testing.clock import FakeClock
 from tiercel.vault import boxes
@@ -312,3 +313,46 @@ def test_a_large_enclosure_goes_over_a_relay(serving: Serving, tmp_path: Path) -
         person.sync()
     saved, _ = reading.save_enclosure(bo.home, letter, 1, tmp_path)
     assert saved.read_bytes() == film.read_bytes() and ada.state(letter) == "arrived"
+
+
+def test_a_token_that_is_used_up_is_said_and_the_boxes_there_are_go_on(tmp_path: Path) -> None:
+    with Serving(tmp_path, "--registration", "token") as serving:
+        made = command(tmp_path, "token", "new", "--boxes", "4", "--store", serving.store, "--json")
+        ada, bo = paired(tmp_path, json.loads(made.stdout)["address"])
+        ada.clock.advance(days=31)
+        letter = ada.write("Dear Bo,")
+        said = ada.sync().notices
+        for person in (bo, bo, ada):
+            person.sync()
+        assert ada.state(letter) == "arrived"
+        assert any("makes no box for you" in sentence for sentence in said)
+
+
+def test_the_other_side_puts_nothing_into_a_box_on_a_relay_that_was_left(serving: Serving, tmp_path: Path) -> None:
+    (tmp_path / "share").mkdir()
+    ada, bo = paired(tmp_path, address_of(serving))
+    for person, name, road in ((ada, "bo", "post"), (bo, "ada", "relay 1")):
+        roads.add_folder(person.home, "share", str(tmp_path / "share"))
+        roads.set_bond_roads(person.home, name, [(road, 0), ("share", 0)])
+    roads.set_bond_roads(ada.home, "bo", [("share", 0)])
+    for _ in range(4):
+        ada.sync()
+        bo.sync()
+    assert not [drop for drop in boxes.theirs_on(bo.home.vault, 1, 1) if drop.current]
+    letter = bo.write("Dear Ada,")
+    for person in (bo, ada, ada, bo):
+        syncing.sync(person.home)
+    assert bo.state(letter) == "arrived"
+
+
+def test_a_rate_is_kept(serving: Serving, tmp_path: Path) -> None:
+    ada, _ = two(tmp_path)
+    roads.add_relay(ada.home, "post", address_of(serving), rate=64 * 1024)
+    row = ada.home.carrier("post")
+    assert row.rate == 65_536
+    pace = RelayRoad(ada.home, row).pace
+    assert pace is not None
+    begun = time.monotonic()
+    for _ in range(3):
+        pace.wait(16_384)
+    assert time.monotonic() - begun > 0.5

@@ -75,8 +75,9 @@ def add_folder(session: Session, name: str, path: str) -> None:
 @click.argument("address", type=TEXT)
 @click.option("--tor", is_flag=True, help="Go there through Tor: 127.0.0.1:9050, unless --proxy says where.")
 @click.option("--proxy", metavar="HOST:PORT", help="A SOCKS5 proxy that takes a password, as Tor is one.")
+@click.option("--limit", type=click.IntRange(1, 1 << 30), metavar="KIB", help="At most so many KiB a second.")
 @click.pass_obj
-def add_relay(session: Session, name: str, address: str, tor: bool, proxy: str | None) -> None:
+def add_relay(session: Session, name: str, address: str, tor: bool, proxy: str | None, limit: int | None) -> None:
     """Use a relay as a road. Each bond gets boxes of its own on it, by itself.
 
     Through Tor each box has a circuit of its own, and names are resolved at the far end.
@@ -87,7 +88,7 @@ def add_relay(session: Session, name: str, address: str, tor: bool, proxy: str |
     if way is not None and not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:/@\s]+):[1-9][0-9]{0,4}", way):
         raise UsageError("--proxy takes HOST:PORT, for example 127.0.0.1:9050.")
     with session.home() as home:
-        view = roads.add_relay(home, name, address, way)
+        view = roads.add_relay(home, name, address, way, limit and 1024 * limit)
     line = f"{output.plain(view.name)} is a road now: {output.plain(view.place)}"
     output.show(session.json, shapes.carrier(view), [line])
 

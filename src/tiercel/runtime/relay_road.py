@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from tiercel.carriers.http_relay import RELAY_ROAD, Became, Box, Boxes, RelayCarrier, Server
+from tiercel.carriers.wrappers.pace import Pace, Paced
 from tiercel.carriers.wrappers.retry import Retrying
-from tiercel.errors import BoxMissing, CarrierReadOnly, ParcelMissing
+from tiercel.errors import BoxMissing, CarrierFull, ParcelMissing
 from tiercel.ports import Listed
 from tiercel.relay.protocol import Opening, decode_address
 from tiercel.vault import boxes, roads
@@ -22,6 +23,7 @@ from tiercel.vault.boxes import OurBox
 from tiercel.vault.roads import CarrierRow
 
 from .boxes import keys_of, was_made
+from .clock import steady_s
 from .home import Home
 
 TRIES = 3
@@ -48,7 +50,8 @@ class _Side:
         self.carriers = [
             RelayCarrier(road.server, part, road.home.clock.now_ms) for part in self._parts(road.made)
         ]  # the first puts and lists; the others only know what became of parcels in older boxes
-        self.patient = Retrying(self.carriers[0], time.sleep, TRIES, lambda: road.home.entropy.token(1)[0] / 256)
+        paced = self.carriers[0] if road.pace is None else Paced(self.carriers[0], road.pace)
+        self.patient = Retrying(paced, time.sleep, TRIES, lambda: road.home.entropy.token(1)[0] / 256)
 
     def _parts(self, made: deque[tuple[OurBox, bytes]]) -> Iterator[Boxes]:
         rows = {box.keys: box for box in self.ours}
@@ -92,6 +95,11 @@ class RelayRoad:
         """The way there."""
         return server_of(self.home, self.row)
 
+    @cached_property
+    def pace(self) -> Pace | None:
+        """The rate that all bonds keep together here, if a person gave one."""
+        return None if self.row.rate is None else Pace(self.row.rate, steady_s, time.sleep)
+
     def ready(self) -> None:
         """Look at the vault: who has which boxes here now."""
         used = roads.bonds_on(self.home.vault, self.row.id)
@@ -109,12 +117,11 @@ class RelayRoad:
                 for entry in side.patient.list():
                     self._bonds[entry.name] = bond
                     yield entry
-            except CarrierReadOnly:
-                if not side.carriers[0].boxes.theirs:
-                    raise
-                continue  # it makes no box for us, and we can still write there
             finally:
                 self._settle()
+            refused = side.carriers[0].refused
+            if refused is not None:
+                self.home.office.say(f"{self.row.name}: {refused} {refused.remedy}".strip())
 
     def bond_of(self, name: str) -> int | None:
         """In whose box a parcel was listed."""
@@ -138,7 +145,10 @@ class RelayRoad:
         side = self._sides.get(bond)
         if side is None:
             raise BoxMissing(permanent=True)
-        return side.patient.put(name, parcel)
+        try:
+            return side.patient.put(name, parcel)
+        except CarrierFull as problem:  # no other bond has to wait for this one
+            raise BoxMissing("The box of the other side has no room now.", permanent=True) from problem
 
     def flush(self) -> None:
         for side in self._sides.values():

@@ -32,7 +32,7 @@ def add_folder(home: Home, name: str, path: str) -> CarrierView:
     return _view(home, home.carrier(name))
 
 
-def add_relay(home: Home, name: str, address: str, proxy: str | None = None) -> CarrierView:
+def add_relay(home: Home, name: str, address: str, proxy: str | None = None, rate: int | None = None) -> CarrierView:
     """Add a relay as a carrier. It must answer now, so that a slip of the pen is seen at once.
 
     Args:
@@ -40,6 +40,7 @@ def add_relay(home: Home, name: str, address: str, proxy: str | None = None) -> 
         name: What to call it.
         address: As its operator gave it (spec/relay.md 6).
         proxy: HOST:PORT of a SOCKS5 proxy on the way to it, or None.
+        rate: Bytes a second that may go over it, both ways together; None for no limit.
 
     Raises:
         NameTaken: A carrier of that name, or of one that looks like it, exists; or this relay has another name here.
@@ -60,7 +61,7 @@ def add_relay(home: Home, name: str, address: str, proxy: str | None = None) -> 
     row = CarrierRow(0, name, "relay", encode_address(decoded), home.clock.now_ms(), proxy)
     home.open_carrier(row).check()
     with home.vault.transaction():
-        roads.add_carrier(home.vault, name, "relay", row.place, row.added_at, proxy)
+        roads.add_carrier(home.vault, name, "relay", row.place, row.added_at, proxy, rate)
     return _view(home, home.carrier(name))
 
 

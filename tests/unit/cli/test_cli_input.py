@@ -468,7 +468,12 @@ def test_an_editor_that_is_none(stage: Stage, monkeypatch: pytest.MonkeyPatch) -
 )  # fmt: skip
 def test_a_relay_is_added_with_the_way_to_it(stage: Stage, words: list[str], proxy: str | None) -> None:
     assert stage.run("carrier", "add", "relay", "post", "tiercel-relay://h:1/ca", *words).code == 0
-    assert stage.calls[-1][1][1:] == ("post", "tiercel-relay://h:1/ca", proxy)
+    assert stage.calls[-1][1][1:] == ("post", "tiercel-relay://h:1/ca", proxy, None)
+
+
+def test_a_rate_is_given_in_kib(stage: Stage) -> None:
+    assert stage.run("carrier", "add", "relay", "post", "tiercel-relay://h:1/ca", "--limit", "64").code == 0
+    assert stage.calls[-1][1][-1] == 65_536
 
 
 @pytest.mark.parametrize("proxy", ["9050", "h:0", "h:", ":9050", "http://h:1", "a b:1", "u@h:1", "::1:9"])

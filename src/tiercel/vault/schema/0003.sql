@@ -1,5 +1,6 @@
 -- Version 3: relays. Boxes of a bond on them, where the other side's are, and what a relay says of parcels.
 ALTER TABLE carriers ADD COLUMN proxy TEXT;  -- HOST:PORT of a SOCKS5 proxy on the way to it; of a relay, place is its address
+ALTER TABLE carriers ADD COLUMN rate INTEGER; -- bytes a second that may go over it, both ways together; NULL for no limit
 
 ALTER TABLE bonds ADD COLUMN boxes_number INTEGER NOT NULL DEFAULT 0;  -- of the newest list of our boxes, in this incarnation
 ALTER TABLE bonds ADD COLUMN drops_incarnation BLOB;                   -- of the vault that gave the list of theirs
