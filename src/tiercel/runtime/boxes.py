@@ -108,6 +108,8 @@ def was_made(home: Home, box: OurBox, run: bytes) -> None:
 def tell(home: Home) -> None:
     """Put a service letter on its way where the other side does not know, and is not being told, all our boxes."""
     for bond in bonds.all_bonds(home.vault):
+        if not bond.boxes_number:
+            continue
         may = bond.state == "bonded" and bond.their_reads >= LETTER_VERSION and not seals_nothing(bond)
         if may and bond.boxes_number > boxes.lists_told(home.vault, bond.id, arrived=False):
             with home.office.transaction():

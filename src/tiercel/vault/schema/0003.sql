@@ -7,6 +7,7 @@ ALTER TABLE bonds ADD COLUMN drops_incarnation BLOB;                   -- of the
 ALTER TABLE bonds ADD COLUMN drops_number INTEGER NOT NULL DEFAULT 0;  -- of that list
 
 ALTER TABLE letters ADD COLUMN boxes INTEGER;  -- out: the list of our boxes that its first seal carried
+CREATE INDEX letters_boxes ON letters (bond, boxes) WHERE boxes IS NOT NULL;
 
 ALTER TABLE handed ADD COLUMN collected INTEGER NOT NULL DEFAULT 0;  -- the road says that the other side took it
 
