@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -356,3 +357,73 @@ def test_a_rate_is_kept(serving: Serving, tmp_path: Path) -> None:
     for _ in range(3):
         pace.wait(16_384)
     assert time.monotonic() - begun > 0.5
+
+
+class Proxy(CutWire):
+    """A SOCKS5 proxy that notes which password came for which host, and leads to one relay all the same."""
+
+    def __init__(self, to_port: int) -> None:
+        self.asked: list[tuple[bytes, bytes]] = []
+        super().__init__(to_port)
+
+    def arrived(self, near: socket.socket) -> None:
+        near.recv(3)
+        near.sendall(b"\5\2")
+        near.recv(9)
+        password = near.recv(near.recv(1)[0])
+        near.sendall(b"\1\0")
+        near.recv(4)
+        host = near.recv(near.recv(1)[0])
+        near.recv(2)
+        self.asked.append((password, host))
+        near.sendall(b"\5\0\0\1" + bytes(6))
+
+
+def test_through_tor_each_box_has_its_own_circuit_and_each_run_others(serving: Serving, tmp_path: Path) -> None:
+    proxy = Proxy(serving.address.port)
+    named = relay.encode_address(replace(serving.address, host="relay.example"))
+    ada, bo = two(tmp_path)
+    for person in (ada, bo):
+        roads.add_relay(person.home, "post", named, f"127.0.0.1:{proxy.port}")
+    bonds.accept(bo.home, bonds.invite(ada.home, "bo", "post"), "ada")
+    for _ in range(3):
+        bo.sync()
+        ada.sync()
+    assert bonds.words(ada.home, "bo").words
+    assert {host for _, host in proxy.asked} == {b"relay.example"}
+    circuits = {password for password, _ in proxy.asked}
+    ada.reopen()
+    ada.sync()
+    assert {password for password, _ in proxy.asked} - circuits
+    assert len(circuits) >= 6, "for each person the box that is read, that which is written, and none"
+    proxy.close()
+
+
+def test_a_relay_wiped_while_a_bond_is_made_only_costs_time(tmp_path: Path) -> None:
+    ada, bo = two(tmp_path)
+    with Serving(tmp_path) as first:
+        roads.add_relay(ada.home, "post", address_of(first))
+        bonds.accept(bo.home, bonds.invite(ada.home, "bo", "post"), "ada")
+        bo.sync()
+        first.stop()
+    wipe(first)
+    with Serving(tmp_path, port=first.address.port) as second:
+        for _ in range(3):
+            syncing.sync(ada.home)
+            syncing.sync(bo.home)
+        assert bonds.words(ada.home, "bo").words == bonds.words(bo.home, "ada").words
+        bonds.confirm(ada.home, "bo")
+        bonds.confirm(bo.home, "ada")
+        ada.sync()
+        second.stop()
+    wipe(second)
+    with Serving(tmp_path, port=first.address.port):
+        for _ in range(5):
+            syncing.sync(ada.home)
+            syncing.sync(bo.home)
+        letter = ada.write("Dear Bo,")
+        for _ in range(3):
+            syncing.sync(ada.home)
+            syncing.sync(bo.home)
+        syncing.sync(ada.home)
+        assert ada.state(letter) == "arrived"

@@ -15,7 +15,7 @@ from functools import cached_property
 from tiercel.carriers.http_relay import RELAY_ROAD, Became, Box, Boxes, RelayCarrier, Server
 from tiercel.carriers.wrappers.pace import Pace, Paced
 from tiercel.carriers.wrappers.retry import Retrying
-from tiercel.errors import BoxMissing, CarrierFull, ParcelMissing
+from tiercel.errors import BoxMissing, CarrierFull, CarrierReadOnly, ParcelMissing
 from tiercel.ports import Listed
 from tiercel.relay.protocol import Opening, decode_address
 from tiercel.vault import boxes, roads
@@ -147,8 +147,8 @@ class RelayRoad:
             raise BoxMissing(permanent=True)
         try:
             return side.patient.put(name, parcel)
-        except CarrierFull as problem:  # no other bond has to wait for this one
-            raise BoxMissing("The box of the other side has no room now.", permanent=True) from problem
+        except (CarrierFull, CarrierReadOnly) as problem:  # no other bond has to wait for this one
+            raise BoxMissing(str(problem), remedy=problem.remedy, permanent=True) from problem
 
     def flush(self) -> None:
         for side in self._sides.values():
