@@ -9,7 +9,9 @@ from typing import Final
 
 VERSION: Final = b"tiercel/1"  # first item of every derivation; spec/sealing.md 1
 FORMAT_VERSION: Final = 1  # first byte or field of every record
-LETTER_VERSION: Final = 2  # newest letter record; spec/letter.md 2
+LETTER_VERSION: Final = 3  # newest letter record; spec/letter.md 2
+RESTORED_VERSION: Final = 2  # of what tells of a copy
+INVITATION_VERSION: Final = 2  # newest invitation; spec/bond.md 1
 
 # -- epochs and lifetimes, days; spec/parcel.md 2, spec/sealing.md 6 --
 EPOCH_DAYS: Final = 30
@@ -122,6 +124,9 @@ RELAY_BOX_IDLE_DAYS: Final = 400
 RELAY_COLLECTED_BYTES: Final = 64  # what remembering the id of a collected parcel costs its box
 RELAY_STEP_MS_MAX: Final = 3_600_000  # relay time moves by so much at most, whatever the clock says
 RELAY_ADDRESS_CHARS_MAX: Final = 512
+RELAY_BOXES_TOLD_MAX: Final = 8  # boxes of ours that the other side is told of: one for each relay
+RELAY_BOX_RENEW_DAYS: Final = 30
+RELAY_BOX_KEPT_DAYS: Final = 247  # an old box is read so long after the other side knows the new one
 
 # -- the vault; spec/vault.md --
 ARGON2_MEMORY_KIB: Final = 64 * 1024

@@ -20,7 +20,7 @@ from cut_wire import CutWire
 from relay_kit import Caller, Serving
 from tiercel.carriers.http_relay import Became, Box, Boxes, RelayCarrier, Server, Waiting, id_of
 from tiercel.carriers.transport.link import Link
-from tiercel.carriers.wrappers.pace import Paced
+from tiercel.carriers.wrappers.pace import Pace, Paced
 from tiercel.carriers.wrappers.retry import Retrying
 from tiercel.errors import BoxMissing, CarrierError, CarrierMissing, NameRefused, ParcelMissing
 from tiercel.limits import DAY_MS, RELAY_HOLD_DAYS
@@ -109,7 +109,7 @@ class TestPatientRelay(RelaySuite):
     """Behind the wrappers that a vault puts around it."""
 
     def around(self, carrier: Carrier) -> Carrier:
-        return Retrying(Paced(carrier, 1 << 30, lambda: 0.0, lambda _: None), lambda _: None, tries=2)
+        return Retrying(Paced(carrier, Pace(1 << 30, lambda: 0.0, lambda _: None)), lambda _: None, tries=2)
 
 
 def test_a_promise_is_counted_from_our_own_clock(serving: Serving) -> None:

@@ -302,4 +302,4 @@ def test_a_primary_is_killed_and_its_standby_promoted_and_no_promise_is_broken(t
                 for writer, after in zip(writers, later, strict=True):
                     collect(serving, writer.person, writer.promised + after.promised)
         finally:
-            standby.stop()
+            standby.stop(signal.SIGKILL)

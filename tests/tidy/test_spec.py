@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from tiercel import crypto, limits, wire
-from tiercel.bond.invitation import Invitation, encode_invitation
+from tiercel.bond.invitation import Invitation, box_keys, encode_invitation
 from tiercel.bond.words import six_words, word_list
 from tiercel.delivery.schedule import retransmit_after_ms
 from tiercel.delivery.states import TRANSITIONS, Event, State
@@ -167,6 +167,7 @@ def test_T_SPEC_1_worked_examples() -> None:
         "layout of 300000 bytes: K, G, k": f"{big.symbols_total} {big.groups} {big.k}",
         "a note of day 20000 that says nothing else": encode_note(Note(day=20_000)),
         "cA of zeros, S = 000102..1f, base epoch 690": encode_invitation(Invitation(bytes(32), KEY, 690)),
+        "keys of the box of direction 0, S = 000102..1f": b"".join(box_keys(KEY, 0)),
         "words of keys and nonces all zero": " ".join(six_words(bytes(1216), bytes(32), bytes(1216), bytes(32))),
         "hash of power 0 and key 000102..1f": relay.key_hash(relay.Power.DROP, KEY),
         "id of the box of the keys 00.., 01.. and 02..": relay.BoxKeys(*(bytes([n]) * 32 for n in range(3))).box,

@@ -115,8 +115,9 @@ def bundle(c):
 def invitation(c):
     text = c["text"].strip().upper()[8:]
     data = base64.b32decode(text + "=" * (-len(text) % 8))
-    assert data[69:] == sha(label("invitation", data[:69]))[:4]
-    return {"commitment": data[1:33], "road_secret": data[33:65], "base_epoch": num(data[65:69])}
+    assert data[-4:] == sha(label("invitation", data[:-4]))[:4]
+    told = {"commitment": data[1:33], "road_secret": data[33:65], "base_epoch": num(data[65:69])}
+    return told | ({"address": data[69:-4].decode()} if data[0] == 2 else {})
 def pairing(c):
     (m2, m3, m4), pk_a = (c[f"message{n}"][2:] for n in (2, 3, 4)), public(c["seed_a"])
     said = pk_a, c["nonce_a"], m2[:1216], m2[1216:]

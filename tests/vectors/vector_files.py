@@ -12,6 +12,7 @@ TEXTS = {"kind", "about", "expect", "profile", "words", "which", "host", "trust"
 VALUES = {
     "text", "direction", "steps", "size", "number", "receipt", "base_epoch", "bundle_len", "inside",
     "fields", "refs", "records", "files", "readers", "passphrase", "missing", "port",
+    "address",
 }  # fmt: skip
 _TERM = re.compile(r"(?:@([a-z0-9/-]+)|([0-9a-f]+))(?:\[(\d*):(\d*)\])?(?:\*(\d+))?")
 

@@ -157,7 +157,8 @@ def bundle(case: Case) -> Case:
 def invitation(case: Case) -> Case:
     found = decode_invitation(case["text"])
     assert encode_invitation(found) == case["text"].strip().lower()
-    return {"commitment": found.commitment, "road_secret": found.road_secret, "base_epoch": found.base_epoch}
+    told = {"commitment": found.commitment, "road_secret": found.road_secret, "base_epoch": found.base_epoch}
+    return told | ({"address": found.address} if found.address else {})
 
 
 def answer(case: Case) -> Case:

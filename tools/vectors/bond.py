@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import kit
@@ -58,8 +60,31 @@ def invitations(book: kit.Book) -> None:
         book.add(
             f"bond/invitation-bad-{name}", "invitation", "not a whole invitation", "malformed_invitation", text=line
         )
-    for name, data in (("", b"\2" + body[1:]), ("-longer", b"\2" + body[1:] + b"https://relay.example")):
-        book.add(f"bond/invitation-newer{name}", "invitation", "version 2", "newer_version", text=written(data))
+    for name, data in (("", b"\3" + body[1:]), ("-longer", b"\3" + body[1:] + b"https://relay.example")):
+        book.add(f"bond/invitation-newer{name}", "invitation", "version 3", "newer_version", text=written(data))
+    over_relay(book, base, written)
+
+
+def over_relay(book: kit.Book, base: Invitation, written: Callable[[bytes], str]) -> None:
+    """Version 2: with the address of a relay, which is not looked at before the rest is whole."""
+    told = {"commitment": base.commitment, "road_secret": base.road_secret, "base_epoch": base.base_epoch}
+    for name, address in (("", "tiercel-relay://relay.example:7787/ca"), ("-long", "a" * 80)):
+        text = encode_invitation(replace(base, address=address))
+        book.add(
+            f"bond/invitation-relay{name}", "invitation", "version 2, with an address", text=text, address=address,
+            **told,
+        )  # fmt: skip
+    body = struct.pack(">B32s32sI", 2, base.commitment, base.road_secret, base.base_epoch)
+    bad = {
+        "relay-none": body, "relay-too-long": body + b"a" * 513, "relay-not-ascii": body + "\u00e9".encode(),
+        "relay-version-1": b"\1" + body[1:] + b"tiercel-relay://relay.example:7787/ca",
+        "relay-version-0": b"\0" + body[1:] + b"tiercel-relay://relay.example:7787/ca",
+    }  # fmt: skip
+    for name, data in bad.items():
+        book.add(
+            f"bond/invitation-bad-{name}", "invitation", "not a whole invitation", "malformed_invitation",
+            text=written(data),
+        )  # fmt: skip
 
 
 def reveal(book: kit.Book, name: str, plain: bytes) -> bytes:

@@ -9,12 +9,15 @@ import msgspec
 
 from tiercel.letter.record import (
     FIRST_PREVIOUS,
+    BoxesRecord,
+    BoxRecord,
     EnclosureRecord,
     Kind,
     LetterRecord,
     ReaderRecord,
     RestoredRecord,
     RootRecord,
+    TellingRecord,
     encode_letter,
     id_chain,
     readers_hash,
@@ -22,7 +25,7 @@ from tiercel.letter.record import (
 
 READERS = (ReaderRecord(kind="person", since_day=20_000), ReaderRecord(kind="guardian", since_day=19_000))
 NUMBER, PREVIOUS, TEXT, SUBJECT, ENCLOSURES = 4, 5, 11, 12, 16
-LIST, ROOT, LAST, GIFTS, COPIED, OTHER = 18, 20, 21, 22, 23, 24
+LIST, ROOT, LAST, GIFTS, COPIED, OTHER, BOXES = 18, 20, 21, 22, 23, 24, 23
 
 
 def record(kind: Kind = Kind.LETTER, **changes: Any) -> LetterRecord:
@@ -46,6 +49,46 @@ def restored(**changes: Any) -> RestoredRecord:
         "other_root": RootRecord(generation=16_800_000, base_epoch=661, root=kit.random("other root", 32)),
     }  # fmt: skip
     return RestoredRecord(**(values | changes))
+
+
+BOX = BoxRecord(address="tiercel-relay://relay.example:7787/ca", opening=kit.random("opening", 48))
+OTHER_BOX = BoxRecord(address="tiercel-relay://[::1]:1/plain", opening=kit.random("other opening", 48))
+
+
+def telling(*boxes: BoxRecord, number: int = 1, kind: Kind = Kind.SERVICE) -> TellingRecord:
+    """What says where boxes are."""
+    return TellingRecord(
+        kind=kind, reads=3, letter_id=kit.random("letter id", 16), written_day=20_000, sealed_day=20_001,
+        readers_hash=readers_hash(()), receipt_secret=kit.random("receipt secret", 16),
+        boxes=BoxesRecord(number=number, boxes=boxes),
+    )  # fmt: skip
+
+
+def bad_telling() -> dict[str, tuple[str, bytes]]:
+    """Refused as malformed: version 3 with one thing wrong."""
+    base = msgspec.msgpack.decode(encode_letter(telling(BOX)))
+    number, [entry] = base[BOXES]
+    letter = [*msgspec.msgpack.decode(encode_letter(record())), base[BOXES]]
+
+    def put(value: Any) -> bytes:
+        return msgspec.msgpack.encode([*base[:BOXES], value])
+
+    return {
+        "telling-letter": ("a letter does not say it", msgspec.msgpack.encode([3, *letter[1:]])),
+        "telling-end": ("the end of a bond does not", msgspec.msgpack.encode([3, int(Kind.END), *base[2:]])),
+        "telling-restored": ("nor what tells of a copy", msgspec.msgpack.encode([3, 4, *base[2:]])),
+        "telling-version-1": ("version 1 with the fields of version 3", msgspec.msgpack.encode([1, *base[1:]])),
+        "telling-fields-23": ("without its boxes", msgspec.msgpack.encode(base[:BOXES])),
+        "telling-fields-25": ("a field added", msgspec.msgpack.encode([*base, None])),
+        "telling-nil": ("nil for boxes", put(None)),
+        "telling-number-0": ("lists are counted from 1", put([0, [entry]])),
+        "telling-boxes-9": ("one box too many", put([number, [entry] * 9])),
+        "telling-opening-short": ("an opening of 47 bytes", put([number, [[entry[0], entry[1][:-1]]]])),
+        "telling-opening-long": ("an opening of 49 bytes", put([number, [[entry[0], entry[1] + b"a"]]])),
+        "telling-address-long": ("an address of 513 bytes", put([number, [["a" * 513, entry[1]]]])),
+        "telling-address-bytes": ("an address as bytes", put([number, [[b"a", entry[1]]]])),
+        "telling-three": ("a box of three fields", put([number, [[*entry, b""]]])),
+    }  # fmt: skip
 
 
 def enclosure(**changes: Any) -> EnclosureRecord:
@@ -83,6 +126,11 @@ def good() -> dict[str, tuple[str, LetterRecord]]:
             gifts=gifts, readers=READERS, readers_hash=readers_hash(READERS), copied_day=0,
             root=RootRecord(generation=(1 << 32) - 1, base_epoch=0, root=bytes(32)),
             other_root=RootRecord(generation=(1 << 32) - 1, base_epoch=(1 << 32) - 1, root=bytes(32)))),
+        "telling": ("version 3: a service letter that says where two boxes are", telling(BOX, OTHER_BOX)),
+        "telling-opening": ("an opening that does", telling(BOX, kind=Kind.OPENING, number=(1 << 32) - 1)),
+        "telling-none": ("no box any more", telling()),
+        "telling-most": ("as many boxes as there may be, with the longest address", telling(
+            *[BoxRecord(address="a" * 512, opening=BOX.opening)] * 8)),
     }  # fmt: skip
 
 
@@ -142,7 +190,7 @@ def bad() -> dict[str, tuple[str, bytes]]:
         name = kind.name.lower()
         changed[f"{name}-with-text"] = ("only a letter has text", put(TEXT, "Dear M.", small))
         changed[f"{name}-with-number"] = ("only a letter has a number", put(NUMBER, 1, small))
-    return changed | bad_restored()
+    return changed | bad_restored() | bad_telling()
 
 
 def bad_restored() -> dict[str, tuple[str, bytes]]:
@@ -191,9 +239,9 @@ def make(book: kit.Book) -> None:
     for name, (about, data) in bad().items():
         book.add(f"letter/bad-{name}", "record", about, "malformed_letter", record=data)
     newer = encode_letter(record())
-    book.add("letter/newer", "record", "version 3", "newer_version", record=newer[:3] + b"\3" + newer[4:])
+    book.add("letter/newer", "record", "version 4", "newer_version", record=newer[:3] + b"\4" + newer[4:])
     book.add(
-        "letter/newer-other", "record", "version 3, and nothing else is known", "newer_version", record=b"\x91\x03"
+        "letter/newer-other", "record", "version 4, and nothing else is known", "newer_version", record=b"\x91\x04"
     )
     _, letter = good()["letter"]
     following = id_chain(letter.letter_id, 1, FIRST_PREVIOUS)

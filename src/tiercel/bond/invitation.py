@@ -1,7 +1,8 @@
 """The invitation: message 1 of a pairing, as one line of text a person hands over.
 
-    version u8 = 1 | commitment 32 | road secret 32 | base epoch u32 | check 4          73 bytes
-    text = "tiercel1" + base32 of these, lower case, no padding                         125 characters
+    version u8 = 1 | commitment 32 | road secret 32 | base epoch u32 | check 4                   73 bytes
+    version u8 = 2 | commitment 32 | road secret 32 | base epoch u32 | address of a relay | check 4
+    text = "tiercel1" + base32 of these, lower case, no padding                                  125 characters or more
 
 It is parsed strictly. A person's copy is refused for one missing or changed character, with a sentence, before anything
 is derived or sent: a half-read code must never become a weaker one.
@@ -13,15 +14,22 @@ import re
 import struct
 from dataclasses import dataclass, field
 
-from tiercel.crypto import label, sha256
+from tiercel.crypto import hkdf, label, sha256
 from tiercel.errors import MalformedInvitation, MalformedWire, NewerVersion
-from tiercel.limits import FORMAT_VERSION, HASH_BYTES, INVITATION_CHECK_BYTES, KEY_BYTES
+from tiercel.limits import (
+    FORMAT_VERSION,
+    HASH_BYTES,
+    INVITATION_CHECK_BYTES,
+    INVITATION_VERSION,
+    KEY_BYTES,
+    RELAY_ADDRESS_CHARS_MAX,
+)
 from tiercel.wire import from_base32, is_newer, to_base32
 
 _PREFIX = "tiercel1"
 _FIELDS = struct.Struct(f">B{HASH_BYTES}s{KEY_BYTES}sI")
 _ALPHABET = re.compile(r"[a-z2-7]+")
-# A newer version may be longer (a relay's address); this much is read to tell it apart from rubbish.
+# A newer version may be longer; this much is read to tell it apart from rubbish.
 _TEXT_CHARS_MAX = 1024
 _NOT_WHOLE = "This invitation was not copied whole: a character is missing, added or changed."
 
@@ -34,17 +42,21 @@ class Invitation:
         commitment: H over the inviter's pairing key and nonce, 32 bytes.
         road_secret: Keys of the pairing parcels come from it, 32 bytes. Secret.
         base_epoch: Epoch of the first time roots, u32.
+        address: Of the relay over which the bond is made, as text; empty for another road. Not looked at here.
     """
 
     commitment: bytes
     road_secret: bytes = field(repr=False)
     base_epoch: int
+    address: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if len(self.commitment) != HASH_BYTES or len(self.road_secret) != KEY_BYTES:
             raise ValueError("a commitment and a road secret of 32 bytes are needed")
         if not 0 <= self.base_epoch < 1 << 32:
             raise ValueError("an epoch is a u32")
+        if not self.address.isascii() or len(self.address) > RELAY_ADDRESS_CHARS_MAX:
+            raise ValueError("an address is short ASCII")
 
 
 def encode_invitation(inv: Invitation) -> str:
@@ -52,7 +64,8 @@ def encode_invitation(inv: Invitation) -> str:
 
     Source: spec/bond.md 1.
     """
-    body = _FIELDS.pack(FORMAT_VERSION, inv.commitment, inv.road_secret, inv.base_epoch)
+    version = INVITATION_VERSION if inv.address else FORMAT_VERSION
+    body = _FIELDS.pack(version, inv.commitment, inv.road_secret, inv.base_epoch) + inv.address.encode("ascii")
     return _PREFIX + to_base32(body + _check(body))
 
 
@@ -73,14 +86,29 @@ def decode_invitation(text: str) -> Invitation:
     # The check comes before the version: a mistyped version must not read as a newer one.
     if not body or check != _check(body):
         raise MalformedInvitation(_NOT_WHOLE)
-    if is_newer(body[0]):
+    if is_newer(body[0], INVITATION_VERSION):
         raise NewerVersion(
             "This invitation was written by a newer Tiercel.", remedy="Upgrade Tiercel and accept it again."
         )
-    if body[0] != FORMAT_VERSION or len(body) != _FIELDS.size:
+    address = body[_FIELDS.size :]
+    long = bool(address) == (body[0] == INVITATION_VERSION) and len(address) <= RELAY_ADDRESS_CHARS_MAX
+    if not body[0] or len(body) < _FIELDS.size or not long or not address.isascii():
         raise MalformedInvitation()
-    _, commitment, road_secret, base_epoch = _FIELDS.unpack(body)
-    return Invitation(commitment, road_secret, base_epoch)
+    _, commitment, road_secret, base_epoch = _FIELDS.unpack(body[: _FIELDS.size])
+    return Invitation(commitment, road_secret, base_epoch, address.decode("ascii"))
+
+
+def box_keys(road_secret: bytes, direction: int) -> tuple[bytes, bytes, bytes]:
+    """The keys of the box for pairing messages of a direction: drop, pick up, erase; both sides have all of them.
+
+    Args:
+        road_secret: Of the invitation, 32 bytes.
+        direction: 0 for what the inviter sends, 1 for what the accepter sends.
+
+    Source: spec/bond.md 8.
+    """
+    keys = hkdf(road_secret, b"", label("pair-box", bytes([direction])), 3 * KEY_BYTES)
+    return keys[:KEY_BYTES], keys[KEY_BYTES : 2 * KEY_BYTES], keys[2 * KEY_BYTES :]
 
 
 def _bytes_of(text: str) -> bytes:

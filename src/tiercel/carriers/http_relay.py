@@ -256,15 +256,27 @@ class RelayCarrier:
         self._reading = [_Reading(server, box, boxes.made) for box in boxes.ours]
         theirs = boxes.theirs
         self._turns, self._link = Turns(), server.link(theirs.box if theirs else b"")
+        self.refused: CarrierError | None = None  # why a box of ours was not made at the last listing
         self._putting = Together[tuple[bytes, bytes], tuple[relay.State, int]](self._turns, self._put, _fitting)
 
     def list(self) -> Iterator[Listed]:
+        refused: list[CarrierError] = []
         for box in self._reading:
             box.turns.do(box.begin)
             cursor, more = b"", True
             while more:
-                cursor, more, listed = box.turns.do(partial(box.page, cursor))
+                try:
+                    cursor, more, listed = box.turns.do(partial(box.page, cursor))
+                except (
+                    CarrierReadOnly,
+                    CarrierFull,
+                ) as problem:  # the other boxes are read
+                    refused.append(problem)
+                    break
                 yield from listed
+        self.refused = refused[0] if refused else None
+        if refused and len(refused) == len(self._reading) and self.boxes.theirs is None:
+            raise refused[0]
 
     def head(self, name: str) -> bytes:
         known = next((box.heads[name] for box in self._reading if check_name(name) in box.heads), None)

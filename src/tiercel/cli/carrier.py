@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,14 @@ from tiercel.cli import output, shapes
 from tiercel.cli.frame import group, member
 from tiercel.cli.kinds import KNOWN_NAME, NEW_NAME, TEXT
 from tiercel.cli.session import Session
-from tiercel.errors import NameUnknown
+from tiercel.errors import NameUnknown, UsageError
 
 if TYPE_CHECKING:
     from tiercel.runtime.home import Home
     from tiercel.runtime.views import CarrierView
+
+
+TOR = "127.0.0.1:9050"
 
 
 @group(
@@ -55,6 +59,36 @@ def add_folder(session: Session, name: str, path: str) -> None:
     with session.home() as home:
         roads.add_folder(home, name, str(Path(path).expanduser().absolute()))
         view = named(home, name)
+    line = f"{output.plain(view.name)} is a road now: {output.plain(view.place)}"
+    output.show(session.json, shapes.carrier(view), [line])
+
+
+@member(
+    add,
+    "relay",
+    examples=[
+        ("tiercel carrier add relay post tiercel-relay://...", "the line that its operator gave you"),
+        ("tiercel carrier add relay post tiercel-relay://... --tor", "through Tor, which runs on this machine"),
+    ],
+)
+@click.argument("name", type=NEW_NAME)
+@click.argument("address", type=TEXT)
+@click.option("--tor", is_flag=True, help="Go there through Tor: 127.0.0.1:9050, unless --proxy says where.")
+@click.option("--proxy", metavar="HOST:PORT", help="A SOCKS5 proxy that takes a password, as Tor is one.")
+@click.option("--limit", type=click.IntRange(1, 1 << 30), metavar="KIB", help="At most so many KiB a second.")
+@click.pass_obj
+def add_relay(session: Session, name: str, address: str, tor: bool, proxy: str | None, limit: int | None) -> None:
+    """Use a relay as a road. Each bond gets boxes of its own on it, by itself.
+
+    Through Tor each box has a circuit of its own, and names are resolved at the far end.
+    """
+    from tiercel.runtime import roads
+
+    way = proxy or (TOR if tor else None)
+    if way is not None and not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:/@\s]+):[1-9][0-9]{0,4}", way):
+        raise UsageError("--proxy takes HOST:PORT, for example 127.0.0.1:9050.")
+    with session.home() as home:
+        view = roads.add_relay(home, name, address, way, limit and 1024 * limit)
     line = f"{output.plain(view.name)} is a road now: {output.plain(view.place)}"
     output.show(session.json, shapes.carrier(view), [line])
 

@@ -21,6 +21,12 @@ PREFIX = "tiercel1"
 INVITATION_BYTES_MAX = 4096
 QR_BORDER = 2
 VIA = click.option("--via", type=KNOWN_NAME, required=True, metavar="CARRIER", help="The road both of you will use.")
+OTHER_VIA = click.option(
+    "--via",
+    type=KNOWN_NAME,
+    metavar="CARRIER",
+    help="The road both of you use, unless the invitation has one.",
+)
 
 
 @command(
@@ -118,14 +124,19 @@ def qr(text: str) -> list[str]:
     examples=[
         ("tiercel bond accept tiercel1... --name Ada --via stick", "the line you were given"),
         ("tiercel bond accept ada.txt --name Ada --via stick", "or the file with it"),
+        ("tiercel bond accept ada.txt --name Ada", "if it was made for a relay"),
     ],
 )
 @click.argument("invitation")
 @click.option("--name", type=NEW_NAME, required=True, metavar="NAME", help="What you call the person who invites.")
-@VIA
+@OTHER_VIA
 @click.pass_obj
-def accept(session: Session, invitation: str, name: str, via: str) -> None:
-    """Answer an invitation, given as text, as a file, or as - for standard input."""
+def accept(session: Session, invitation: str, name: str, via: str | None) -> None:
+    """Answer an invitation, given as text, as a file, or as - for standard input.
+
+    One that was made for a relay says which: it is used, and added as a road if it is none yet. To go there through
+    Tor, add it with `tiercel carrier add relay` first.
+    """
     from tiercel.runtime import bonds as runtime_bonds
 
     session.claims_input(invitation == "-")

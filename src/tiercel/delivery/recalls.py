@@ -18,7 +18,7 @@ from tiercel.delivery.rows import LETTER, InLetter, OutLetter
 from tiercel.delivery.schedule import repeat_receipt
 from tiercel.delivery.states import Event, State
 from tiercel.delivery.step import Moment, Step
-from tiercel.limits import CLOCK_BACK_DAYS_MAX, DAY_MS, DUPLICATE_RECEIPT_DAYS, GENERATION_KEPT_DAYS, LETTER_VERSION
+from tiercel.limits import CLOCK_BACK_DAYS_MAX, DAY_MS, DUPLICATE_RECEIPT_DAYS, GENERATION_KEPT_DAYS, RESTORED_VERSION
 from tiercel.parcel.note import Reply
 
 ASKED_AGAIN_MAX = 256
@@ -67,7 +67,7 @@ def _ahead(now_ms: int) -> int:
 
 def _ask(step: Step, letter: OutLetter) -> None:
     """Ask that it be given back; one that was given back or has crossed, that the other side hold to that."""
-    if letter.state == State.CROSSED and step.ledger.bond(letter.bond).their_reads < LETTER_VERSION:
+    if letter.state == State.CROSSED and step.ledger.bond(letter.bond).their_reads < RESTORED_VERSION:
         return  # they would drop the whole note
     step.ledger.change_letter(letter.seq, recall_at=step.now_ms)
     if letter.state in _OVER:

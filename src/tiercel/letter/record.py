@@ -1,9 +1,9 @@
-"""The record of a letter: a MessagePack array of 23 or 25 items, bounded, in one canonical encoding.
+"""The record of a letter: a MessagePack array of 23 to 25 items, bounded, in one canonical encoding.
 
 =====  ============  =========================================================================
 index  field         meaning
 =====  ============  =========================================================================
-0      version       1, or 2 of kind 4 and of nothing else
+0      version       1, or 2 of kind 4 and of nothing else, or 3 with boxes
 1      kind          0 letter, 1 service, 2 opening, 3 end of the bond, 4 restored
 2      reads         highest record version the writer can read
 3      letter_id     16 random bytes
@@ -21,6 +21,7 @@ index  field         meaning
 21,22  gifts         last-resort gift or nil, and at most 256 one-time gifts of 1,256 bytes
 23     copied_day    of kind 4: the day of the copy that the writer's vault goes on from
 24     other_root    of kind 4: [generation, base epoch, root] for what the reader sends
+23     boxes         of version 3: [number, [[address, opening], ...]], where to write to the writer
 =====  ============  =========================================================================
 
 Example:
@@ -54,6 +55,9 @@ from tiercel.limits import (
     LETTER_TEXT_BYTES_MAX,
     LETTER_VERSION,
     READERS_MAX,
+    RELAY_ADDRESS_CHARS_MAX,
+    RELAY_BOXES_TOLD_MAX,
+    RESTORED_VERSION,
     VERSION,
 )
 
@@ -72,6 +76,7 @@ _Size = Annotated[int, msgspec.Meta(ge=0, le=ENCLOSURE_BYTES_MAX)]
 # Characters, as a first bound; the bytes are counted in _too_long.
 _Text = Annotated[str, msgspec.Meta(max_length=LETTER_TEXT_BYTES_MAX)]
 _Line = Annotated[str, msgspec.Meta(max_length=LETTER_LINE_BYTES_MAX)]
+_OPENING_BYTES = ID_BYTES + KEY_BYTES
 _Name = Annotated[str, msgspec.Meta(max_length=ENCLOSURE_NAME_BYTES_MAX)]
 
 
@@ -154,12 +159,35 @@ class LetterRecord(_Record, frozen=True, kw_only=True):
 class RestoredRecord(LetterRecord, frozen=True, kw_only=True):
     """Version 2: the writer's vault goes on from an older copy of itself, and what it needs to be heard and to hear."""
 
-    version: Annotated[int, msgspec.Meta(ge=LETTER_VERSION, le=LETTER_VERSION)] = LETTER_VERSION
+    version: Annotated[int, msgspec.Meta(ge=RESTORED_VERSION, le=RESTORED_VERSION)] = RESTORED_VERSION
     copied_day: _Day
     other_root: RootRecord
 
 
-_FORMS: dict[int, type[LetterRecord]] = {FORMAT_VERSION: LetterRecord, LETTER_VERSION: RestoredRecord}
+class BoxRecord(_Record, frozen=True, kw_only=True):
+    """A box of the writer: the address of its relay, and its id with its drop key. Secret."""
+
+    address: Annotated[str, msgspec.Meta(max_length=RELAY_ADDRESS_CHARS_MAX)]
+    opening: Annotated[bytes, msgspec.Meta(min_length=_OPENING_BYTES, max_length=_OPENING_BYTES)]
+
+
+class BoxesRecord(_Record, frozen=True, kw_only=True):
+    """All boxes of the writer, one for each relay. ``number`` counts such lists in an incarnation."""
+
+    number: _Number
+    boxes: Annotated[tuple[BoxRecord, ...], msgspec.Meta(max_length=RELAY_BOXES_TOLD_MAX)]
+
+
+class TellingRecord(LetterRecord, frozen=True, kw_only=True):
+    """Version 3: an opening or a service letter that also says where the writer's boxes are."""
+
+    version: Annotated[int, msgspec.Meta(ge=LETTER_VERSION, le=LETTER_VERSION)] = LETTER_VERSION
+    boxes: BoxesRecord
+
+
+_FORMS: dict[int, type[LetterRecord]] = {
+    FORMAT_VERSION: LetterRecord, RESTORED_VERSION: RestoredRecord, LETTER_VERSION: TellingRecord,
+}  # fmt: skip
 
 
 def encode_letter(record: LetterRecord) -> bytes:
@@ -237,6 +265,8 @@ def _too_long(record: LetterRecord) -> str | None:
         counts.append(("the name of an enclosure", len(enclosure.name.encode()), ENCLOSURE_NAME_BYTES_MAX))
         counts.append(("the media type of an enclosure", len(enclosure.kind.encode()), ENCLOSURE_NAME_BYTES_MAX))
         counts.append(("an enclosure", enclosure.size, ENCLOSURE_BYTES_MAX))
+    for box in record.boxes.boxes if isinstance(record, TellingRecord) else ():
+        counts.append(("the address of a relay", len(box.address.encode()), RELAY_ADDRESS_CHARS_MAX))
     return next(
         (f"{what} is too long: {size:,}, and {most:,} is the most" for what, size, most in counts if size > most), None
     )
@@ -251,6 +281,8 @@ def _broken_rule(record: LetterRecord) -> str | None:
             return "letter number 1 has nothing before it"
     elif record.text or record.enclosures or record.number is not None or record.previous is not None:
         return "only a letter has text, enclosures, a number and a hash before it"
+    if isinstance(record, TellingRecord) and record.kind not in (Kind.SERVICE, Kind.OPENING):
+        return "only an opening or a service letter says where boxes are"
     if isinstance(record, RestoredRecord) != (record.kind is Kind.RESTORED):
         return "version 2 is for what tells of a copy, and for nothing else"
     if record.kind is Kind.RESTORED and (record.root is None or record.last_resort is None):

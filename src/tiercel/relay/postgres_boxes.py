@@ -23,6 +23,7 @@ _NOBODY: Final = -1  # a life no box has
 _NO_HASH: Final = bytes(32)
 _WHOLE: Final = 1 << 30  # more than any parcel has
 _BOX: Final = "SELECT life, next_place, ends, uses, visited_day, drop_hash, pick_up_hash, erase_hash FROM boxes"
+_LOCK: Final = _BOX + " WHERE box = %b AND life = %s FOR UPDATE"
 _CLOCK: Final = "SELECT relay_ms, run FROM clock"
 _KNOWN: Final = (
     "SELECT id, place, ends_day, digest FROM parcels WHERE box = %b AND life = %s AND id = ANY(%b) AND ends_day > %s"
@@ -100,7 +101,7 @@ async def look(db: Connection, shown: Shown, power: Power) -> Box:
 
 async def lock(db: Connection, box_id: bytes, life: int) -> Box:
     """The same box again, for writing; not there if it was closed since. Inside a transaction."""
-    found = await ask(db, _BOX + " WHERE box = %b AND life = %s FOR UPDATE", (box_id, life))
+    found = await ask(db, _LOCK, (box_id, life))
     clock = await ask(db, _CLOCK)
     return _box(await found.fetchone(), *await _one(clock))
 
@@ -117,9 +118,13 @@ def _box(row: Any, relay_ms: int, run: bytes) -> Box:
     return Box(row[0], row[1], uses, row[4], relay_ms, run)
 
 
-async def known(db: Connection, box_id: bytes, box: Box, ids: Sequence[bytes]) -> list[Any]:
-    """Rows of what a box knows of these ids: id, place, day it ends, digest."""
-    return await rows(db, _KNOWN, (box_id, box.life, list(ids), box.day))
+async def lock_with(db: Connection, box_id: bytes, seen: Box, ids: Sequence[bytes]) -> tuple[Box, list[Any]]:
+    """As :func:`lock`, with rows of what the box knows of these ids, in one turn: id, place, day it ends, digest."""
+    found = await ask(db, _LOCK, (box_id, seen.life))
+    clock = await ask(db, _CLOCK)
+    known = await ask(db, _KNOWN, (box_id, seen.life, list(ids), seen.day))
+    box = _box(await found.fetchone(), *await _one(clock))
+    return box, [row for row in await known.fetchall() if row[2] > box.day]
 
 
 async def note_use(db: Connection, box_id: bytes, box: Box) -> None:
@@ -136,7 +141,7 @@ async def note_use(db: Connection, box_id: bytes, box: Box) -> None:
 async def states(db: Connection, drop: Shown, ids: Sequence[bytes]) -> list[tuple[State, int]]:
     """What became of these."""
     box = await look(db, drop, Power.DROP)
-    found = {row[0]: row for row in await known(db, drop.box, box, ids)}
+    found = {row[0]: row for row in await rows(db, _KNOWN, (drop.box, box.life, list(ids), box.day))}
     return [_state(box, found.get(name)) for name in ids]
 
 
@@ -227,6 +232,12 @@ class Putting:
         values = (box_id, self.box.life, self._ends_day, names, places, sizes, digests, bodies)
         await ask(db, _INSERT, values)
         await note_use(db, box_id, self.box)
+
+
+async def any_there(db: Connection, box_id: bytes, box: Box, ids: Sequence[bytes]) -> bool:
+    """Whether there is anything to take away: locking the row of an empty box would write, and take longer."""
+    there = _KNOWN + " AND place > 0 LIMIT 1"
+    return bool(await rows(db, there, (box_id, box.life, list(ids), box.day)))
 
 
 async def collect(db: Connection, box_id: bytes, box: Box, ids: Sequence[bytes]) -> Box:

@@ -13,8 +13,8 @@ from typing import Final
 from .postgres_server import Connection, rows
 from .store import Rules
 
-_PIECE_BYTES: Final = 16 << 20
-_PIECES: Final = 64  # a small room is lent in smaller pieces, so that no process holds much of it idle
+_PIECE_MIB_MAX: Final = 16
+_PIECES: Final = 64  # a small room is lent in smaller pieces or none, so that no process holds much of it idle
 _LEND: Final = (
     "WITH room AS MATERIALIZED (SELECT taken_bytes AS taken FROM room FOR UPDATE), lent AS (SELECT"
     " CASE WHEN taken + %(need)s > %(room)s THEN 0 ELSE least(%(wish)s, %(room)s - taken) END AS bytes FROM room)"
@@ -22,7 +22,7 @@ _LEND: Final = (
 )
 _COUNT: Final = (
     "SELECT (SELECT coalesce(sum(greatest(live_bytes(ends, uses, %s), %s)), 0) FROM boxes)::bigint"
-    " + (SELECT coalesce(sum(used_bytes), 0) FROM closing)::bigint, (SELECT taken_bytes FROM room)"
+    " + (SELECT coalesce(sum(used_bytes), 0) FROM closing)::bigint"
 )
 
 
@@ -37,7 +37,7 @@ class Room:
     def __init__(self, db: Connection, rules: Rules) -> None:
         self._db = db
         self._rules = rules
-        self._piece = min(_PIECE_BYTES, rules.room_bytes // _PIECES)
+        self._piece = min(_PIECE_MIB_MAX, (rules.room_bytes >> 20) // _PIECES) << 20
         self._lent = 0
         self._leaving = 0  # taken or given back by acts that are not committed yet
         self._given_back = 0  # ever, by acts begun
@@ -93,18 +93,22 @@ class Room:
             if surplus:
                 await rows(self._db, "UPDATE room SET taken_bytes = taken_bytes - %s RETURNING 1", (surplus,))
 
-    async def count_anew(self, db: Connection, day: int, others: int) -> None:
-        """Count what boxes take on this relay day, and put the number right.
+    async def count_anew(self, db: Connection, day: int, others: int) -> int:
+        """Count what boxes take on this relay day; by how much the number in the database is too small.
 
         Args:
-            db: Another connection.
+            db: Another connection, in a transaction that sees one moment.
             day: The relay day.
             others: How many processes there are beside this one; each may have two pieces.
         """
         # What moves while the count begins is counted as taken twice rather than never.
         async with self._lending:
             held, given_back = self._lent + self._leaving, self._given_back
-            counted, taken = (await rows(db, _COUNT, (day, self._rules.reserve_bytes)))[0]
-            least = counted + held + self._given_back - given_back
-        right = max(least, min(taken, least + others * 2 * self._piece))
-        await rows(db, "UPDATE room SET taken_bytes = taken_bytes + %s RETURNING 1", (right - taken,))
+            taken = int((await rows(db, "SELECT taken_bytes FROM room"))[0][0])
+            held += self._given_back - given_back
+        least = held + int((await rows(db, _COUNT, (day, self._rules.reserve_bytes)))[0][0])
+        return max(least, min(taken, least + others * 2 * self._piece)) - taken
+
+    async def put_right(self, db: Connection, by_bytes: int) -> None:
+        """Change the number by what a count found."""
+        await rows(db, "UPDATE room SET taken_bytes = taken_bytes + %s RETURNING 1", (by_bytes,))

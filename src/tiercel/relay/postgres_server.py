@@ -122,15 +122,20 @@ async def migrate(db: Connection) -> None:
         StoreNewer: Written by a newer Tiercel; nothing was changed.
         StoreDamaged: No store of a relay.
     """
-    from importlib.resources import files
-
     for number in range(await version_of(db) + 1, SCHEMA_VERSION + 1):
         # Without parameters a file of many statements is run as it is.
-        await db.execute((files(__package__) / "schema" / f"postgres_{number:04}.sql").read_bytes())
+        await db.execute(step(number))
         await db.execute(
             "INSERT INTO meta VALUES ('schema_version', %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             (number,),
         )
+
+
+def step(number: int) -> bytes:
+    """The statements that lead to a version of the schema from the one before."""
+    from importlib.resources import files
+
+    return (files(__package__) / "schema" / f"postgres_{number:04}.sql").read_bytes()
 
 
 async def version_of(db: Connection) -> int:

@@ -35,12 +35,14 @@ class Time:
 
     Args:
         db: A connection of its own; the locks of this process are kept on it.
+        aside: One on which nothing is promised.
         room: Of this process.
         rules: Of the operator.
     """
 
-    def __init__(self, db: Connection, room: Room, rules: Rules) -> None:
+    def __init__(self, db: Connection, aside: Connection, room: Room, rules: Rules) -> None:
         self._db = db
+        self._aside = aside
         self._room = room
         self._rules = rules
         self._ticking = asyncio.Lock()
@@ -59,7 +61,7 @@ class Time:
         await rows(self._db, "SELECT pg_advisory_lock_shared(%s, %s)", (LOCKS, SERVING))
         first = not await self.others()
         if first:
-            await self._room.count_anew(self._db, relay_ms // DAY_MS, 0)
+            await self._room.put_right(self._db, await self._room.count_anew(self._db, relay_ms // DAY_MS, 0))
         # Written in any case: once this is committed, whatever can be seen now is where a commit has to be.
         await self._db.execute("UPDATE clock SET run = CASE WHEN %s THEN %b ELSE run END", (first, run))
 
@@ -147,7 +149,12 @@ class Time:
         if await self._sweep_boxes(day):
             return True
         await self._db.execute("DELETE FROM tokens WHERE ends_day <= %s OR boxes < 1", (day,))
-        await self._room.count_anew(self._db, day, await self.others())
+        others = await self.others()
+        async with self._db.transaction():
+            # The room and what takes it as of one moment, however long the count takes.
+            await self._db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            wrong = await self._room.count_anew(self._db, day, others)
+        await self._room.put_right(self._db, wrong)
         self._swept_day = day
         return False
 
@@ -180,5 +187,5 @@ class Time:
         """Write all tokens anew together: their rows tell the transactions before those that made boxes (spec 5)."""
         if self.linked:
             self.linked = False
-            await self._db.execute("UPDATE tokens SET boxes = boxes")
-            await self._db.execute("VACUUM tokens")
+            await self._aside.execute("UPDATE tokens SET boxes = boxes")
+            await self._aside.execute("VACUUM tokens")

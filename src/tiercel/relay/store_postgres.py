@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
-from tiercel.errors import DiskFull, StoreFailed, StoreNotDurable
+from tiercel.errors import DiskFull, StoreError, StoreFailed
 from tiercel.limits import DAY_MS
 
 from . import postgres_boxes as acts
@@ -35,6 +35,9 @@ from .store import RUN_BYTES, Batch, Counts, Listener, Rules, Shown, pack_cursor
 
 _CONNECTIONS: Final = 8
 _PATIENCE_S: Final = 3600.0  # for a free connection: a server that waits for its standby is no error
+_GOODBYE_S: Final = 10.0  # for what was begun at the end; without its standby a server never answers
+_COUNT_S: Final = 2.0  # a count that takes longer
+_COUNT_REST: Final = 100  # is good for so many times as long, however often somebody asks
 _T = TypeVar("_T")
 _Change: TypeAlias = Callable[[Connection, bytes, Box, Sequence[bytes]], Coroutine[Any, Any, Box]]
 
@@ -49,6 +52,7 @@ class PostgresStore:
         self._listeners: list[Listener] = []
         self._failure: StoreFailed | None = None
         self._acts: set[asyncio.Task[Any]] = set()
+        self._counted: tuple[Counts | None, float] = None, 0.0
         self._visits: set[asyncio.Task[Any]] = set()
         self._pool: AsyncConnectionPool[Connection]
         self._steady: Connection
@@ -77,17 +81,17 @@ class PostgresStore:
 
     async def _begin(self, address: str) -> None:
         self._steady = await self._connect(address)
-        aside = await self._connect(address)
+        aside = await self._aside(address)
         # What goes over this one is counted anew or may get lost, so it need not wait for the disk.
         await aside.execute("SET synchronous_commit = off")
         self._room = Room(aside, self._rules)
-        self._time = Time(self._steady, self._room, self._rules)
+        self._time = Time(self._steady, aside, self._room, self._rules)
         try:
             async with self._steady.transaction():
                 await rows(self._steady, "SELECT pg_advisory_xact_lock(%s, %s)", (server.LOCKS, server.STARTING))
                 await server.migrate(self._steady)
                 await self._time.begin(self._token(RUN_BYTES))
-            self._bell = Bell(aside, await self._connect(address), self._listeners, self._fail)
+            self._bell = Bell(aside, await self._aside(address), self._listeners, self._fail)
             await self._bell.begin()
             self._pool = AsyncConnectionPool(
                 address, kwargs={"autocommit": True, **server.SETTINGS}, configure=self._configure, min_size=1,
@@ -98,9 +102,14 @@ class PostgresStore:
             raise server.unreached(error) from None
 
     async def _connect(self, address: str) -> Connection:
+        db = await self._aside(address)
+        db.add_notice_handler(self._noticed)
+        return db
+
+    async def _aside(self, address: str) -> Connection:
+        """A connection on which nothing is promised."""
         db = await server.connect(address)
         self._stack.push_async_callback(db.close)
-        db.add_notice_handler(self._noticed)
         return db
 
     async def _configure(self, db: Connection) -> None:
@@ -133,10 +142,7 @@ class PostgresStore:
             value = await act
         except psycopg.errors.DiskFull as error:
             raise DiskFull("The disk of the relay is full.") from error
-        except StoreNotDurable as error:  # since it was opened: nobody is promised anything from now on
-            self._fail(error)
-            raise
-        except psycopg.Error as error:
+        except (psycopg.Error, StoreError) as error:  # a tick finds a server that stopped syncing
             raise self._fail(error) from error
         if self._failure:
             raise self._failure
@@ -233,8 +239,7 @@ class PostgresStore:
             putting, done = None, False
             try:
                 async with db.pipeline(), db.transaction():
-                    box = await acts.lock(db, drop.box, seen.life)
-                    known = await acts.known(db, drop.box, box, [name for name, _ in parcels])
+                    box, known = await acts.lock_with(db, drop.box, seen, [name for name, _ in parcels])
                     putting = Putting(self._room, self._rules, box, known)
                     states = [await putting.one(name, parcel) for name, parcel in parcels]
                     await putting.write(db, drop.box)
@@ -304,7 +309,8 @@ class PostgresStore:
         async def collect() -> None:
             async with self._pool.connection() as db:
                 seen = await acts.look(db, erase, Power.ERASE)
-                await self._change(db, erase.box, seen.life, acts.collect, ids)
+                if await acts.any_there(db, erase.box, seen, ids):
+                    await self._change(db, erase.box, seen.life, acts.collect, ids)
 
         await self._do(collect())
 
@@ -325,18 +331,31 @@ class PostgresStore:
 
     async def tick(self, now_ms: int) -> bool:
         await asyncio.gather(*self._visits)
-        return await self._do(self._time.tick(now_ms))
+        try:
+            return await self._do(self._time.tick(now_ms))
+        except DiskFull:  # the next one tries again
+            return False
 
     async def counts(self) -> Counts:
-        async def count() -> Counts:
-            async with self._pool.connection() as db:
-                return await outside.counts(db, self._rules.reserve_bytes)
+        """Numbers for the operator. On a store so large that counting takes long, those of a while ago."""
+        clock = asyncio.get_running_loop().time
+        counted, good_until = self._counted
+        if counted and clock() < good_until:
+            return counted
+        began = clock()
+        counted = await self._do(self._count())
+        took = clock() - began
+        self._counted = counted, clock() + (took * _COUNT_REST if took > _COUNT_S else 0)
+        return counted
 
-        return await self._do(count())
+    async def _count(self) -> Counts:
+        async with self._pool.connection() as db:
+            return await outside.counts(db, self._rules.reserve_bytes)
 
     async def close(self) -> None:
         """Finish what was begun, and let go of the connections. May be called twice."""
-        await asyncio.gather(*self._visits, *self._acts, return_exceptions=True)
+        if begun := self._visits | self._acts:
+            await asyncio.wait(begun, timeout=_GOODBYE_S)
         stack, self._stack = self._stack, AsyncExitStack()
         if hasattr(self, "_bell"):
             await self._bell.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 
 from tiercel.bond.invitation import decode_invitation, encode_invitation
@@ -15,8 +16,9 @@ from tiercel.parcel.epochs import epoch_of
 from tiercel.vault import bonds as rows
 from tiercel.vault import letters, roads
 from tiercel.vault.bonds import Bond, Pairing
+from tiercel.vault.roads import CarrierRow
 
-from . import doubts, way
+from . import boxes, doubts, way
 from .home import Home
 from .names import check_name, look_alike, same_name
 from .views import BondView, ReaderView, RetentionView, WordsView
@@ -35,40 +37,59 @@ def invite(home: Home, name: str, via: str) -> str:
         NameUnknown: There is no such carrier.
     """
     carrier = home.carrier(via)
-    again = _invitation_again(home, name, carrier.id)
+    again = _invitation_again(home, name, carrier)
     if again is not None:
         return again
     base_epoch = epoch_of(home.clock.now_ms())
     state, invitation = make_invitation(home.entropy, base_epoch)
+    invitation = replace(invitation, address=_address_of(carrier))
     with home.vault.transaction():
         bond = _add(home, name, 0, base_epoch)
         rows.add_pairing(
             home.vault, Pairing(bond.id, invitation.road_secret, base_epoch, "inviting", state.to_bytes(), None)
         )
         roads.join(home.vault, bond.id, carrier.id)
+        boxes.begin_pairing(home, bond, carrier, invitation.road_secret)
     return encode_invitation(invitation)
 
 
-def _invitation_again(home: Home, name: str, carrier: int) -> str | None:
+def _address_of(carrier: CarrierRow) -> str:
+    """What an invitation says of the road: of a relay its address, with the token, which makes boxes for both."""
+    return carrier.place if carrier.kind == "relay" else ""
+
+
+def _invitation_again(home: Home, name: str, carrier: CarrierRow) -> str | None:
     bond = rows.bond_named(home.vault, same_name(name))
     pairing = None if bond is None else rows.pairing_of(home.vault, bond.id)
     if bond is None or pairing is None or pairing.stage != "inviting" or bond.state != "pairing":
         return None
     with home.vault.transaction():
-        roads.join(home.vault, bond.id, carrier)
-    return encode_invitation(Inviting.from_bytes(pairing.state).invitation(pairing.road_secret))
+        roads.join(home.vault, bond.id, carrier.id)
+        boxes.begin_pairing(home, bond, carrier, pairing.road_secret)
+    again = Inviting.from_bytes(pairing.state).invitation(pairing.road_secret)
+    return encode_invitation(replace(again, address=_address_of(carrier)))
 
 
-def accept(home: Home, text: str, name: str, via: str) -> BondView:
+def accept(home: Home, text: str, name: str, via: str | None = None) -> BondView:
     """Take up an invitation; the answer leaves with the next sync.
+
+    Args:
+        home: Opened.
+        text: The invitation.
+        name: Of the bond.
+        via: A carrier; may be left out where the invitation names a relay, which is then used, and added if need be.
 
     Raises:
         MalformedInvitation, NewerVersion: Not a whole invitation of this version.
         NameTaken, NameUnknown: As named.
         StateForbids: This invitation was accepted here before, or made here.
+        MalformedAddress: The relay it names has an address that cannot be read.
+        UsageError: It names no relay, and no carrier was named.
     """
     invitation = decode_invitation(text)
-    carrier = home.carrier(via)
+    if via is None and not invitation.address:
+        raise UsageError("This invitation names no road.", remedy="Name the one both of you use: --via CARRIER.")
+    carrier = None if via is None else home.carrier(via)
     state, message = accept_invitation(invitation, home.entropy)
     with home.vault.transaction():
         for other in rows.all_bonds(home.vault):
@@ -82,8 +103,18 @@ def accept(home: Home, text: str, name: str, via: str) -> BondView:
                 bond.id, invitation.road_secret, invitation.base_epoch, "accepting", state.to_bytes(), message
             ),
         )  # fmt: skip
-        roads.join(home.vault, bond.id, carrier.id)
+        for row in _roads_of(home, carrier, invitation.address):
+            roads.join(home.vault, bond.id, row.id)
+            boxes.begin_pairing(home, bond, row, invitation.road_secret)
     return view(home, home.bond(name))
+
+
+def _roads_of(home: Home, carrier: CarrierRow | None, address: str) -> list[CarrierRow]:
+    """The carrier that was named, and the relay of the invitation, each once."""
+    from .relays import find_or_add
+
+    relay = find_or_add(home, address, None) if address else None
+    return list({row.id: row for row in (carrier, relay) if row is not None}.values())
 
 
 def _add(home: Home, name: str, direction: int, base_epoch: int) -> Bond:

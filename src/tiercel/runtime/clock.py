@@ -14,6 +14,11 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
 
+def steady_s() -> float:
+    """Seconds of a clock that only goes forward, from an unknown beginning: for rates, never for dates."""
+    return time.monotonic()
+
+
 class SystemEntropy:
     """The kernel's random generator."""
 

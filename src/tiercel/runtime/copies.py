@@ -14,16 +14,16 @@ from tiercel.limits import (
     GENERATION_KEPT_DAYS,
     ID_BYTES,
     KEY_BYTES,
-    LETTER_VERSION,
     PREKEY_KEPT_DAYS,
     RESTORED_GENERATIONS,
+    RESTORED_VERSION,
     ROOTS_OFFERED_MAX,
 )
 from tiercel.vault import bonds, letters, prekeys, settings
 from tiercel.vault.bonds import Bond, Root
 from tiercel.vault.prekeys import OurPrekey
 
-from . import seals, way
+from . import boxes, seals, way
 from .home import Home
 from .views import day_text
 
@@ -52,6 +52,7 @@ def accept(home: Home) -> None:
             prekeys.drop_one_time_theirs(home.vault, bond.id)
             prekeys.nothing_held(home.vault, bond.id)
             prekeys.ours_were_copied(home.vault, bond.id)
+            boxes.renew(home, bond)
             if bond.state == "bonded":
                 _tell(home, bond)
             elif bond.state == "compare":
@@ -83,7 +84,7 @@ def may_be_used(bond: Bond, ours: OurPrekey) -> bool:
     True of prekeys that were in a copy that was put back. The other side forgets that it gave such gifts when it is
     told of the copy; one that is not told would take them for held, so theirs are kept.
     """
-    return bool(ours.copied) and bond.their_reads >= LETTER_VERSION
+    return bool(ours.copied) and bond.their_reads >= RESTORED_VERSION
 
 
 def _copied_at(home: Home) -> int:
@@ -103,7 +104,7 @@ def _tell(home: Home, bond: Bond) -> None:
     """Put what the other side has to know on its way: in a letter of its own if they read one, else with keys only."""
     now = home.clock.now_ms()
     offered = seals.offer_root(home, bond, RESTORED_GENERATIONS)
-    told = bond.their_reads >= LETTER_VERSION and offered is not None and _offer_other_root(home, bond)
+    told = bond.their_reads >= RESTORED_VERSION and offered is not None and _offer_other_root(home, bond)
     for letter in way.open_letters(home, bond.id):
         if letter.kind == letters.RESTORED:  # what told of an earlier copy: this one is the newer
             letters.change_letter(home.vault, letter.seq, state=State.RECALLED.value)  # by a person, not by time

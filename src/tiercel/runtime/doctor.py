@@ -10,6 +10,7 @@ from tiercel.vault import bonds, letters, prekeys, roads
 from . import bonds as people
 from . import copies, way
 from .home import Home
+from .roads import place_of
 from .views import Finding
 
 
@@ -85,7 +86,7 @@ def _carrier(home: Home, row: roads.CarrierRow) -> Finding:
         home.open_carrier(row).check()
     except CarrierError as error:
         return Finding(f"carrier {row.name}", False, str(error), error.remedy)
-    return Finding(f"carrier {row.name}", True, f"{row.place} can be read and written.")
+    return Finding(f"carrier {row.name}", True, f"{place_of(row)} can be read and written.")
 
 
 def _bond(home: Home, bond: bonds.Bond) -> list[Finding]:

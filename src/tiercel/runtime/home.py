@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tiercel.delivery.schedule import clock_in_doubt
 from tiercel.errors import NameUnknown
-from tiercel.limits import HOUR_MS
+from tiercel.limits import HOUR_MS, KEY_BYTES
 from tiercel.ports import Carrier, Clock, Entropy
 from tiercel.vault import bonds, letters, roads, settings
 from tiercel.vault.keys import DEFAULT_KDF, KdfParameters
@@ -30,12 +30,6 @@ if TYPE_CHECKING:
 Opener = Callable[[CarrierRow], Carrier]
 
 
-def _open_carrier(row: CarrierRow) -> Carrier:
-    from tiercel.carriers.registry import open_carrier
-
-    return open_carrier(row.kind, {"path": row.place})
-
-
 class Home:
     """One person's vault at work. Close it, or use it as a context manager.
 
@@ -46,17 +40,31 @@ class Home:
         opener: Makes a carrier from its row; tests and the simulator give their own.
     """
 
-    def __init__(self, vault: Vault, clock: Clock, entropy: Entropy, opener: Opener = _open_carrier) -> None:
+    def __init__(self, vault: Vault, clock: Clock, entropy: Entropy, opener: Opener | None = None) -> None:
         self.vault = vault
         self.clock = clock
         self.entropy = entropy
-        self.open_carrier = opener
+        self.open_carrier = opener or self._open_carrier
         self._doubtful: bool | None = None  # during a visit: what it began with
         self.watching = False  # whether the roads are visited every few seconds
         self.visit = -1  # number of the present visit to the roads, or of the last one of this run
         self.swept_day = -1  # when files that no row names were last looked for; whole UTC days since 1970
         self.doomed: set[str] = set()  # enclosure files to remove once the change that let go of them is durable
         self.watch_clock()
+
+    def _open_carrier(self, row: CarrierRow) -> Carrier:
+        if row.kind == "relay":
+            from .relay_road import RelayRoad
+
+            return RelayRoad(self, row)
+        from tiercel.carriers.registry import open_carrier
+
+        return open_carrier(row.kind, {"path": row.place})
+
+    @cached_property
+    def circuits(self) -> bytes:
+        """What the circuits of this run are told apart by; of another run nobody can say that they are the same."""
+        return self.entropy.token(KEY_BYTES)
 
     @cached_property
     def keys(self) -> KeyRing:

@@ -25,7 +25,15 @@ from tiercel.errors import (
     OtherBond,
     SealError,
 )
-from tiercel.letter.record import Kind, LetterRecord, ReaderRecord, RestoredRecord, decode_letter, readers_hash
+from tiercel.letter.record import (
+    Kind,
+    LetterRecord,
+    ReaderRecord,
+    RestoredRecord,
+    TellingRecord,
+    decode_letter,
+    readers_hash,
+)
 from tiercel.limits import DAY_MS, PID_BYTES, ROOTS_OFFERED_MAX
 from tiercel.sealing.envelope import BondKeys, Sealed, open_letter, split_bundle
 from tiercel.sealing.prekeys import Prekey, accept_gifts, surplus
@@ -34,7 +42,7 @@ from tiercel.vault import bonds, bundles, prekeys, settings
 from tiercel.vault.bonds import Bond, Root
 from tiercel.vault.prekeys import LAST_RESORT, ONE_TIME, PAIRING, OurPrekey, TheirPrekey
 
-from . import arriving, copies, doubts
+from . import arriving, boxes, copies, doubts
 from .home import Home
 
 POISON = (
@@ -178,6 +186,8 @@ def _take_extras(home: Home, bond: Bond, ours: OurPrekey, sealed: Sealed, record
         )
         if bonds.drop_old_offers(home.vault, bond.id, bond.their_direction, ROOTS_OFFERED_MAX):
             home.office.say(f"More new parcel keys came from {bond.name} than are kept; the oldest were let go.")
+    if isinstance(record, TellingRecord):
+        boxes.take(home, bond, sealed.incarnation, record.boxes)
     _take_readers(home, bond, record)
 
 

@@ -34,6 +34,17 @@ class RoadAt:
         road = self.carrier.road
         return RoadSeen(self.row.id, self.visit, road.delay_ms, road.talks_back, road.shows_own, road.profiles)
 
+    def put_for(self, bond: int, name: str, parcel: bytes | bytearray) -> int | None:
+        """Put a parcel of a bond; where each bond has its own box, into that of its other side."""
+        into = getattr(self.carrier, "put_for", None)
+        until: int | None = self.carrier.put(name, parcel) if into is None else into(bond, name, parcel)
+        return until
+
+    def is_for(self, name: str, bond: int) -> bool:
+        """Whether a listed parcel may be of this bond: where each bond has its own box, only from there."""
+        owner = getattr(self.carrier, "bond_of", None)
+        return owner is None or owner(name) == bond
+
 
 def new_name(home: Home) -> str:
     """A fresh parcel name: 26 characters of lower-case base32."""

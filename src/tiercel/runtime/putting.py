@@ -15,7 +15,7 @@ from tiercel.delivery.events import BundleUnfit, Event, ParcelsPut, ParcelsTaken
 from tiercel.delivery.passes import unpack_refs
 from tiercel.delivery.rows import Handed
 from tiercel.delivery.sending import PUT_AT_ONCE
-from tiercel.errors import CarrierError, EnclosureDamaged, MalformedError, ParcelTaken, SealError
+from tiercel.errors import BoxMissing, CarrierError, EnclosureDamaged, MalformedError, ParcelTaken, SealError
 from tiercel.limits import TAG_RANDOM_BYTES
 from tiercel.parcel.box import Kind, seal_symbols
 from tiercel.parcel.epochs import ParcelKeys
@@ -31,7 +31,7 @@ from .sources import SymbolSource
 from .views import Progress
 from .working import ahead
 
-UNFIT = (ParcelTaken, MalformedError, SealError, *POISON)
+UNFIT = (ParcelTaken, BoxMissing, MalformedError, SealError, *POISON)
 """What keeps one bundle from being put, and no other."""
 
 Seal = Callable[[Handed, bytes], bytes | bytearray]
@@ -152,12 +152,15 @@ def _batch(waiting: deque[Effect]) -> Iterator[Put]:
 def take_off(home: Home, road: RoadAt, names: Iterable[str]) -> None:
     """Take parcels off the road, with what a killed visit left half written, and say which it let go.
 
+    Where our own do not show, nothing of ours can be taken off: it is let go here.
+
     One that the road does not let go keeps its name here for the next visit, and the rest of the visit goes on.
     """
     gone = []
     for name in names:
         try:
-            road.carrier.remove(name)
+            if road.carrier.road.shows_own:
+                road.carrier.remove(name)
         except CarrierError as error:
             road.refused = road.refused or error
         else:
@@ -230,7 +233,7 @@ def put_rows(
 
 def _carry(road: RoadAt, row: Handed, parcel: bytes | bytearray) -> int | None:
     try:
-        return road.carrier.put(row.name, parcel)
+        return road.put_for(row.bond, row.name, parcel)
     except ParcelTaken:
         if road.carrier.road.shows_own:
             raise

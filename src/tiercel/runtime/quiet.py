@@ -7,6 +7,8 @@ engine's next instant comes; and at the latest after an hour, for what is delete
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tiercel.errors import CarrierError
 from tiercel.limits import HOUR_MS
 from tiercel.vault import roads
@@ -14,14 +16,15 @@ from tiercel.vault import roads
 from .home import Home
 
 QUIET_MS_MAX = HOUR_MS
+TROUBLED_MS_MAX = 60_000  # after a visit that failed at a relay
 
 
 class Quiet:
     """What was seen before the last visit, and how long it holds that nothing is to be done."""
 
-    def __init__(self, home: Home) -> None:
-        """Nothing was seen yet: the first visit is always made."""
-        self.home = home
+    def __init__(self, home: Home, heard: Callable[[], int] = lambda: 0) -> None:
+        """The first visit is always made. ``heard`` counts what relays told: they are not listed."""
+        self.home, self._heard = home, heard
         self._names: object = None
         self._generation, self._since_ms, self._until_ms = -1, 0, -1
 
@@ -32,20 +35,23 @@ class Quiet:
         self._names, self._generation = names, generation
         return same and self._since_ms <= now < self._until_ms
 
-    def visited(self) -> None:
+    def visited(self, troubled: bool = False) -> None:
         """A visit was made since: it had nothing to do if all it changed is its own number."""
         now, before = self.home.clock.now_ms(), self._generation
         self._generation = self.home.vault.generation
         wake_at = self.home.office.wake_at()
         idle = self._generation == before + 1
         self._since_ms = now
-        self._until_ms = min(now + QUIET_MS_MAX, now + QUIET_MS_MAX if wake_at is None else wake_at) if idle else -1
+        longest = now + (TROUBLED_MS_MAX if troubled else QUIET_MS_MAX)
+        self._until_ms = min(longest, longest if wake_at is None else wake_at) if idle else -1
 
     def _seen(self) -> object:
         """What each road lists; None where one cannot be listed, which a visit is to say."""
         try:
             return [
-                {(entry.name, entry.size_bytes) for entry in self.home.open_carrier(row).list()}
+                self._heard()
+                if row.kind == "relay"
+                else {(entry.name, entry.size_bytes) for entry in self.home.open_carrier(row).list()}
                 for row in roads.all_carriers(self.home.vault)
             ]
         except CarrierError:

@@ -29,7 +29,7 @@ from tiercel.parcel.tags import recognise
 from tiercel.ports import Listed, Profile
 from tiercel.vault import bonds, bundles, roads
 
-from . import asking
+from . import asking, boxes
 from .home import Home
 from .keyring import receiving
 from .opening import POISON
@@ -77,12 +77,17 @@ class Reader:
         Raises:
             CarrierError, VaultError, LimitError: The road or the disk failed; what was noted is kept.
         """
+        if self.road.carrier.road.tells:
+            boxes.before_reading(self.home, self.road)
         try:
             self.spools.resume()
             while self._pass():
                 pass
         finally:
             self.spools.close()
+        self.road.carrier.flush()  # what was taken in leaves the road
+        if self.road.carrier.road.tells:
+            boxes.after_reading(self.home, self.road)
         asking.ask_for_rest(self.home, self.road.row.id)
 
     def _pass(self) -> bool:
@@ -140,7 +145,7 @@ class Reader:
         """Recognise, fetch and open one parcel, by a helper: nothing of the vault is touched here."""
         try:
             at = recognise(self.road.carrier.head(entry.name), keyring)
-            if at is None:
+            if at is None or not self.road.is_for(entry.name, self.locks[at].bond):
                 return None
             parcel = self.road.carrier.fetch(entry.name)
         except ParcelMissing:

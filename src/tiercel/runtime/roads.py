@@ -32,6 +32,39 @@ def add_folder(home: Home, name: str, path: str) -> CarrierView:
     return _view(home, home.carrier(name))
 
 
+def add_relay(home: Home, name: str, address: str, proxy: str | None = None, rate: int | None = None) -> CarrierView:
+    """Add a relay as a carrier. It must answer now, so that a slip of the pen is seen at once.
+
+    Args:
+        home: Opened.
+        name: What to call it.
+        address: As its operator gave it (spec/relay.md 6).
+        proxy: HOST:PORT of a SOCKS5 proxy on the way to it, or None.
+        rate: Bytes a second that may go over it, both ways together; None for no limit.
+
+    Raises:
+        NameTaken: A carrier of that name, or of one that looks like it, exists; or this relay has another name here.
+        MalformedAddress, NewerVersion: It is no address.
+        CarrierError: The relay does not answer, or is not the one of the address.
+    """
+    from tiercel.relay.protocol import decode_address, encode_address
+
+    from .relays import find
+
+    name, decoded = check_name(name), decode_address(address)
+    known = find(home, decoded)
+    if known is not None:
+        raise NameTaken(f"This relay is already your carrier {known.name}.")
+    taken = look_alike(name, (row.name for row in roads.all_carriers(home.vault)))
+    if taken is not None:
+        raise NameTaken(f"There is already a carrier called {taken}.")
+    row = CarrierRow(0, name, "relay", encode_address(decoded), home.clock.now_ms(), proxy)
+    home.open_carrier(row).check()
+    with home.vault.transaction():
+        roads.add_carrier(home.vault, name, "relay", row.place, row.added_at, proxy, rate)
+    return _view(home, home.carrier(name))
+
+
 def _usable(home: Home, path: str) -> str:
     """The absolute path of a folder that can be a carrier now."""
     from tiercel.carriers.registry import open_carrier
@@ -53,7 +86,10 @@ def move(home: Home, name: str, path: str) -> CarrierView:
         NameUnknown: There is no such carrier.
         CarrierMissing, CarrierReadOnly, UsageError: As for adding; nothing was changed.
     """
-    row, place = home.carrier(name), _usable(home, path)
+    row = home.carrier(name)
+    if row.kind != "folder":
+        raise UsageError(f"{row.name} is no folder.", remedy="Add the other relay, and remove this one.")
+    place = _usable(home, path)
     with home.vault.transaction():
         roads.move_carrier(home.vault, row.id, place)
     return _view(home, home.carrier(name))
@@ -150,6 +186,15 @@ def _check_choice(bond: str, chosen: list[tuple[CarrierRow, int]]) -> None:
         raise UsageError(f"A road is used after 0 to {ROAD_AFTER_DAYS_MAX} days; nothing was changed.")
 
 
+def place_of(row: CarrierRow) -> str:
+    """Where a carrier is, for a person: of a relay without its token."""
+    if row.kind != "relay":
+        return row.place
+    from tiercel.relay.protocol import decode_address  # a list of folders needs none of it
+
+    return decode_address(row.place).place + (" over Tor" if row.proxy else "")
+
+
 def _view(home: Home, row: CarrierRow) -> CarrierView:
     trouble = None
     try:
@@ -157,4 +202,4 @@ def _view(home: Home, row: CarrierRow) -> CarrierView:
     except CarrierError as error:
         trouble = str(error)
     names = tuple(bonds.bond_by_id(home.vault, bond).name for bond in roads.bonds_on(home.vault, row.id))
-    return CarrierView(row.name, row.kind, row.place, names, trouble)
+    return CarrierView(row.name, row.kind, place_of(row), names, trouble)

@@ -20,6 +20,7 @@ from tiercel.letter.record import (
     ReaderRecord,
     RestoredRecord,
     RootRecord,
+    TellingRecord,
     encode_letter,
     readers_hash,
 )
@@ -40,7 +41,7 @@ from tiercel.vault.bundles import BundleOut
 from tiercel.vault.letters import Letter
 from tiercel.vault.prekeys import LAST_RESORT, ONE_TIME, OurPrekey, TheirPrekey
 
-from . import way
+from . import boxes, way
 from .enclosing import send_enclosures
 from .home import Home
 from .keyring import sending
@@ -107,7 +108,7 @@ def _seal(home: Home, bond_id: int, letter: Letter) -> bool:
         gift = _prekey_for(home, bond, fresh)
         if gift is None:
             return False
-        record = _fill(home, bond, fresh, _record(home, bond, fresh))
+        record = boxes.telling(home, bond, _fill(home, bond, fresh, _record(home, bond, fresh)))
         keys = BondKeys(bond.bond_id, bond.auth_root)
         theirs = Gift(gift.pid, gift.public, gift.token)
         bundle = seal_letter(keys, bond.direction, bond.incarnation, theirs, encode_letter(record))
@@ -120,7 +121,7 @@ def _brings_nothing(home: Home, bond: Bond, letter: Letter) -> bool:
     root = home.office.ledger.newest_root(bond.id, bond.direction)
     offered = root is not None and root.standing == "offered"
     again = letter.kind == letters.SERVICE and letter.seals > 0
-    return again and not offered and not prekeys.carried(home.vault, bond.id, letter.id)
+    return again and letter.boxes is None and not offered and not prekeys.carried(home.vault, bond.id, letter.id)
 
 
 def _prekey_for(home: Home, bond: Bond, letter: Letter) -> TheirPrekey | None:
@@ -294,4 +295,6 @@ def _store(home: Home, bond: Bond, letter: Letter, gift: TheirPrekey, record: Le
     letters.change_letter(
         home.vault, letter.seq, seals=letter.seals + 1, carried_root=carried, weaker=int(gift.kind == LAST_RESORT)
     )
+    if isinstance(record, TellingRecord) and not letter.seals:  # its receipt will not say which seal was opened
+        letters.change_letter(home.vault, letter.seq, boxes=record.boxes.number)
     home.office.tell(LetterSealed(letter.seq, gift.kind == LAST_RESORT))

@@ -9,8 +9,9 @@ from tiercel.errors import CarrierError, CarrierFull, CarrierReadOnly, VaultRoll
 from tiercel.vault import roads
 from tiercel.vault.lock import sync_lock
 
-from . import housekeeping, seals, way
+from . import boxes, housekeeping, seals, way
 from .home import Home
+from .listening import Listening
 from .opening import try_again
 from .planning import RoadAt
 from .quiet import Quiet
@@ -54,19 +55,30 @@ def watch(
 ) -> None:  # fmt: skip
     """Look at every road again and again until ``stop``, and visit them when there may be something to do.
 
-    ``each`` gets the reports that say something.
+    Relays are not looked at: they tell. ``each`` gets the reports that say something.
     """
-    last, quiet = None, Quiet(home)
     home.watching = True
+    listening = Listening(home)
+    try:
+        _watch(home, each, progress, stop, listening)
+    finally:
+        listening.close()
+
+
+def _watch(
+    home: Home, each: Callable[[SyncReport], None], progress: Progress, stop: threading.Event, listening: Listening
+) -> None:
+    last, quiet = None, Quiet(home, lambda: listening.count)
     while not stop.is_set():
         if not quiet.holds():
             report = sync(home, progress)
-            quiet.visited()
+            quiet.visited(troubled=bool(report.troubles))
+            listening.refresh()
             said = (report.put, report.got, report.letters, report.waiting, [str(t.error) for t in report.troubles])
             if last is None or report.put or report.got or said[3:] != last[3:]:
                 each(report)
             last = said
-        stop.wait(WATCH_EVERY_S)
+        listening.wait(stop, WATCH_EVERY_S)
 
 
 class _Visit:
@@ -85,6 +97,7 @@ class _Visit:
         for opened in try_again(self.home):
             self.letters += opened.whole
             self.notices += [opened.said] if opened.said else []
+        boxes.prepare(self.home)
         for row in roads.all_carriers(self.home.vault):
             road = RoadAt(row, self.home.open_carrier(row), self.number)
             self.roads.append(road)
@@ -120,6 +133,7 @@ class _Visit:
 
     def step(self) -> None:
         housekeeping.tick(self.home)
+        boxes.tell(self.home)
         self.seal()
         self.notices += way.said_of_lost(self.home)
 

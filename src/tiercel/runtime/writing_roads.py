@@ -78,6 +78,9 @@ class Writing:
 
     def _begin(self, road: RoadAt) -> None:
         """What is over comes off; what is to be said, and pairing messages, are put."""
+        ready = getattr(road.carrier, "ready", None)
+        if ready is not None:  # what was read may have said where the other side's boxes are
+            ready()
         calls, moment = self._calls(road), self.home.office.moment()
         effects = self.home.office.step(road.seen) if calls.off or calls.notes else []
         self._putting(road).carry_out([effect for effect in effects if not isinstance(effect, PutNotes)])
@@ -85,7 +88,8 @@ class Writing:
         for bond_id in roads.bonds_on(self.home.vault, road.row.id):
             bond = bonds.bond_by_id(self.home.vault, bond_id)
             if calls.pairing:
-                put_pairing(self.home, road, bond)
+                with _passed_over(road, f"The next step of the pairing with {bond.name}"):
+                    put_pairing(self.home, road, bond)
             if epoch_of(moment.now_ms) > bond.newest_sent:
                 self._keys_of(bond.id)  # also when nothing is sent: what is left of an epoch that passed is deleted
             self._say(road, bond, notes.get(bond_id))

@@ -14,7 +14,7 @@ from .store import Vault
 
 @dataclass(frozen=True)
 class Bond:
-    """A row of ``bonds``; see schema/0001.sql and 0002.sql for each column."""
+    """A row of ``bonds``; see schema/ for each column."""
 
     id: int
     name: str
@@ -39,6 +39,9 @@ class Bond:
     receipt_delay_h: int
     their_reads: int
     doubted_at: int | None
+    boxes_number: int = 0
+    drops_incarnation: bytes | None = None
+    drops_number: int = 0
 
     @property
     def their_direction(self) -> int:
@@ -243,6 +246,6 @@ def warnings_of(vault: Vault, bond: int) -> tuple[str, ...]:
 
 def forget_keys(vault: Vault, bond: int) -> None:
     """Delete every secret of a bond that was refused or has ended, and what was still sent; letters, if any, stay."""
-    for table in ("pairings", "roots", "prekeys_ours", "prekeys_theirs", "notes_due", "bundles_out"):
+    for table in ("pairings", "roots", "prekeys_ours", "prekeys_theirs", "notes_due", "bundles_out", "boxes", "drops"):
         vault.run(f"DELETE FROM {table} WHERE bond = ?", bond)
     change_bond(vault, bond, auth_root=None)

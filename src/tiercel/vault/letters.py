@@ -49,6 +49,7 @@ class Letter:
     planned: int
     incarnation: bytes | None
     accepted_at: int | None
+    boxes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from tiercel.errors import VaultDamaged, VaultNewer
 
 from . import files
 
-SCHEMA_VERSION = 2  # the last file in schema/; a constant, since listing a package costs 5 ms at each start
+SCHEMA_VERSION = 3  # the last file in schema/; a constant, since listing a package costs 5 ms at each start
 _BACKUP = "vault.db.before-"
 
 

@@ -20,6 +20,8 @@ class CarrierRow:
     kind: str
     place: str
     added_at: int
+    proxy: str | None = None
+    rate: int | None = None
 
 
 def all_carriers(vault: Vault) -> list[CarrierRow]:
@@ -32,9 +34,11 @@ def carrier_named(vault: Vault, name: str) -> CarrierRow | None:
     return select_one(vault, CarrierRow, "carriers", "WHERE name = ?", name)
 
 
-def add_carrier(vault: Vault, name: str, kind: str, place: str, now_ms: int) -> None:
+def add_carrier(
+    vault: Vault, name: str, kind: str, place: str, now_ms: int, proxy: str | None = None, rate: int | None = None
+) -> None:
     """Add a carrier."""
-    insert(vault, "carriers", name=name, kind=kind, place=place, added_at=now_ms)
+    insert(vault, "carriers", name=name, kind=kind, place=place, added_at=now_ms, proxy=proxy, rate=rate)
 
 
 def move_carrier(vault: Vault, carrier: int, place: str) -> None:
@@ -43,7 +47,9 @@ def move_carrier(vault: Vault, carrier: int, place: str) -> None:
 
 
 def remove_carrier(vault: Vault, carrier: int) -> None:
-    """Remove a carrier and what is remembered of it."""
+    """Remove a carrier and what is remembered of it; who was told of a box of ours on it is told anew."""
+    for bond in bonds_on(vault, carrier):
+        _list_anew(vault, bond, carrier)
     vault.run("DELETE FROM carriers WHERE id = ?", carrier)
 
 
@@ -90,14 +96,24 @@ def join(vault: Vault, bond: int, carrier: int, place: int = 0, after_days: int 
 
 def leave(vault: Vault, bond: int, carrier: int) -> None:
     """A bond uses a carrier no more: forget what of it lies there, would be sent there and would be said there."""
+    _list_anew(vault, bond, carrier)
     for table in ("bond_carriers", "handed", "sendings", "notes_due"):
         vault.run(f"DELETE FROM {table} WHERE bond = ? AND carrier = ?", bond, carrier)
+
+
+def _list_anew(vault: Vault, bond: int, carrier: int) -> None:
+    """The list of our boxes is another one if one of them was on a carrier that is left."""
+    vault.run(
+        "UPDATE bonds SET boxes_number = boxes_number + 1 WHERE id = ?1 AND EXISTS"
+        " (SELECT 1 FROM boxes WHERE bond = ?1 AND carrier = ?2 AND pairing = 0 AND number IS NOT NULL)",
+        bond, carrier,
+    )  # fmt: skip
 
 
 def carriers_of(vault: Vault, bond: int) -> list[CarrierRow]:
     """The carriers of a bond, in their order."""
     where = "JOIN bond_carriers ON carrier = id WHERE bond = ? ORDER BY bond_carriers.place, id"
-    columns = "id, name, kind, carriers.place, added_at"
+    columns = "id, name, kind, carriers.place, added_at, proxy, rate"
     return [CarrierRow(*row) for row in vault.all(f"SELECT {columns} FROM carriers {where}", bond)]
 
 

@@ -12,7 +12,7 @@ from tiercel.wire import to_base32
 
 def of_length(characters: int) -> str:
     """A whole invitation of a newer version, so many characters long."""
-    body = b"\x02" + bytes((characters - len("tiercel1")) * 5 // 8 - 5)
+    body = b"\x03" + bytes((characters - len("tiercel1")) * 5 // 8 - 5)
     return "tiercel1" + to_base32(body + sha256(label("invitation", body))[:4])
 
 

@@ -167,12 +167,12 @@ def test_T_CODE_1_a_right_check_does_not_excuse_a_wrong_form() -> None:
 
 
 def test_T_DOWN_1_an_invitation_of_a_newer_tiercel() -> None:
-    for body in (b"\x02" + bytes(68), b"\x02" + bytes(200), b"\xff"):
+    for body in (b"\x03" + bytes(68), b"\x03" + bytes(200), b"\xff"):
         with pytest.raises(NewerVersion) as caught:
             decode_invitation(line(body))
         assert "Upgrade" in caught.value.remedy
     # Marked down to version 1 by hand, it is not whole any more.
-    newer = line(b"\x02" + INVITATION.commitment + INVITATION.road_secret + EPOCH.to_bytes(4, "big"))
+    newer = line(b"\x03" + INVITATION.commitment + INVITATION.road_secret + EPOCH.to_bytes(4, "big"))
     for at in (8, 9):
         assert newer[at] == LINE[at] or refused(newer[:at] + LINE[at] + newer[at + 1 :])
     assert refused(LINE[:10] + newer[10:])

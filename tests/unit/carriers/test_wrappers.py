@@ -9,7 +9,7 @@ import pytest
 
 from tiercel.carriers.memory import MemoryCarrier
 from tiercel.carriers.wrappers.fault import Faults, Faulty
-from tiercel.carriers.wrappers.pace import Paced
+from tiercel.carriers.wrappers.pace import Pace, Paced
 from tiercel.carriers.wrappers.retry import Retrying
 from tiercel.errors import CarrierError, CarrierFull, CarrierReadOnly, LimitError, NameRefused, ParcelMissing
 from tiercel.ports import Listed
@@ -249,7 +249,7 @@ def test_a_rate_is_kept_and_a_rest_is_not_saved_up() -> None:
         waits.append(seconds)
         clock[0] += seconds
 
-    road = Paced(MemoryCarrier(), 65_536, lambda: clock[0], sleep)
+    road = Paced(MemoryCarrier(), Pace(65_536, lambda: clock[0], sleep))
     for name in NAMES[:2]:
         road.put(name, PARCEL)
     clock[0] += 1000

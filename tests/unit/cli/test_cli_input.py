@@ -456,3 +456,27 @@ def test_an_editor_that_is_none(stage: Stage, monkeypatch: pytest.MonkeyPatch) -
         ended = stage.run("write", "Bo", terminal=True)
         assert ended.code == 2 and "bug" not in ended.err
     assert list(stage.vault.iterdir()) == [] and len(ID) == 26
+
+
+# -- the way to a relay ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "proxy"),
+    [([], None), (["--tor"], "127.0.0.1:9050"), (["--proxy", "[::1]:9150"], "[::1]:9150"),
+     (["--tor", "--proxy", "tor.lan:9050"], "tor.lan:9050")],
+)  # fmt: skip
+def test_a_relay_is_added_with_the_way_to_it(stage: Stage, words: list[str], proxy: str | None) -> None:
+    assert stage.run("carrier", "add", "relay", "post", "tiercel-relay://h:1/ca", *words).code == 0
+    assert stage.calls[-1][1][1:] == ("post", "tiercel-relay://h:1/ca", proxy, None)
+
+
+def test_a_rate_is_given_in_kib(stage: Stage) -> None:
+    assert stage.run("carrier", "add", "relay", "post", "tiercel-relay://h:1/ca", "--limit", "64").code == 0
+    assert stage.calls[-1][1][-1] == 65_536
+
+
+@pytest.mark.parametrize("proxy", ["9050", "h:0", "h:", ":9050", "http://h:1", "a b:1", "u@h:1", "::1:9"])
+def test_a_proxy_is_a_host_and_a_port(stage: Stage, proxy: str) -> None:
+    ended = stage.run("carrier", "add", "relay", "post", "tiercel-relay://h:1/ca", "--proxy", proxy, "--json")
+    assert ended.code == 2 and "HOST:PORT" in ended.error["error"] and stage.calls == []

@@ -66,6 +66,7 @@ SYNC_SHAPE = {"put": 2, "got": 1, "letters": 1, "waiting": 3, "troubles": [], "n
 RELAY = {("relay", "serve"), ("relay", "status"), ("relay", "token", "new"), ("relay", "doctor")}
 COMMANDS = [
     (["carrier", "add", "folder", "stick", "/mnt/stick"], CARRIER_SHAPE),
+    (["carrier", "add", "relay", "post", "tiercel-relay://h:1/ca"], CARRIER_SHAPE),
     (["carrier", "list"], [CARRIER_SHAPE]),
     (["carrier", "test", "stick"], CARRIER_SHAPE),
     (["carrier", "move", "stick", "/mnt/stick"], CARRIER_SHAPE),

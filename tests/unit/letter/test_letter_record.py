@@ -192,7 +192,7 @@ def test_a_second_spelling_of_a_record_is_refused() -> None:
 
 
 def test_a_newer_record_is_named_as_such_whatever_else_it_holds() -> None:
-    for newer in (b"\xdc\x00\x20\x03rest", b"\x93\x7f", b"\xdc\x00\x17\x03" + encode_letter(letter())[4:]):
+    for newer in (b"\xdc\x00\x20\x04rest", b"\x93\x7f", b"\xdc\x00\x17\x04" + encode_letter(letter())[4:]):
         with pytest.raises(NewerVersion):
             decode_letter(newer)
 

@@ -125,12 +125,12 @@ class Link:
             connection.sock.settimeout(ANSWER_S + wait_s)
             heads = {} if body is None else {"Content-Type": "application/octet-stream"}
             connection.request("GET" if body is None else "POST", path, body, heads)
-            answer = connection.getresponse()
-            data = answer.read(RELAY_REQUEST_BYTES_MAX + 1)
-            self._check(answer.status, answer.getheader("Retry-After"), len(data))
-            if answer.length:  # a limited read says nothing of an answer that was cut off
-                raise http.client.IncompleteRead(data, answer.length)
-            answered = not answer.will_close
+            with connection.getresponse() as answer:
+                data = answer.read(RELAY_REQUEST_BYTES_MAX + 1)
+                self._check(answer.status, answer.getheader("Retry-After"), len(data))
+                if answer.length:  # a limited read says nothing of an answer that was cut off
+                    raise http.client.IncompleteRead(data, answer.length)
+                answered = not answer.will_close
             return data
         finally:
             if not answered:  # also when the person interrupts: half an answer must not pass for the next one
