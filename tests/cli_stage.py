@@ -113,7 +113,8 @@ class Stage:
         self.calls: list[tuple[str, tuple[object, ...]]] = []
         self.answers: dict[str, Any] = {
             "home.create_home": self.home, "home.open_home": self.home,
-            "roads.add_folder": CARRIER, "roads.add_relay": CARRIER, "roads.carriers": [CARRIER], "roads.test": CARRIER, "roads.remove": None,
+            "roads.add_folder": CARRIER, "roads.add_relay": CARRIER,
+            "roads.carriers": [CARRIER], "roads.test": CARRIER, "roads.remove": None,
             "roads.move": CARRIER, "bonds.open_letters": 2,
             "bonds.invite": INVITATION, "bonds.accept": BOND, "bonds.bonds": [BOND], "bonds.words": WORDS,
             "bonds.confirm": replace(BOND, state="bonded", confirmed="both"),

@@ -37,8 +37,8 @@ class VisitEnded:
 class ParcelsGone:
     """The listing of a road holds these parcels of ours no more; told before anything on it is read.
 
-    Only where the listing shows what we put (``Road.shows_own``) or the road says what became of it (``Road.tells``), and
-    only of parcels that were put.
+    Only where the listing shows what we put (``Road.shows_own``) or the road says what became of it (``Road.tells``),
+    and only of parcels that were put.
     """
 
     road: int

@@ -150,7 +150,7 @@ class World:
             if road_rows.carrier_named(vault, name) is None:
                 with vault.transaction():
                     kind = self.roads[name].road.kind
-                    road_rows.add_carrier(vault, name, kind, name, person.clock.now_ms())
+                    road_rows.add_carrier(vault, name, f"simulated {kind}", name, person.clock.now_ms())
 
     def live(self) -> None:
         """Everything in the plan, and what follows from it, until its last day."""
