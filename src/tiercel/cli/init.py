@@ -39,7 +39,8 @@ def init(session: Session, name: str | None) -> None:
     lines = [
         f"A new vault is in {folder}.",
         "",
-        "Next, give it a road, for example a folder you share:",
+        "Next, give it a road, a folder you share or a relay:",
         "  tiercel carrier add folder NAME PATH",
+        "  tiercel carrier add relay NAME ADDRESS",
     ]
     output.show(session.json, shapes.vault(session.folder, name=name), lines)
