@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
-from tiercel.errors import DiskFull, StoreError, StoreFailed
+from tiercel.errors import DiskFull, StoreError, StoreFailed, StoreNotDurable
 from tiercel.limits import DAY_MS
 
 from . import postgres_boxes as acts
@@ -142,7 +142,10 @@ class PostgresStore:
             value = await act
         except psycopg.errors.DiskFull as error:
             raise DiskFull("The disk of the relay is full.") from error
-        except (psycopg.Error, StoreError) as error:  # a tick finds a server that stopped syncing
+        except StoreNotDurable as error:  # since it was opened: nobody is promised anything from now on
+            self._fail(error)
+            raise
+        except (psycopg.Error, StoreError) as error:
             raise self._fail(error) from error
         if self._failure:
             raise self._failure
