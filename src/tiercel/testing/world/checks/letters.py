@@ -187,7 +187,9 @@ class OneVerdict(Check):
             if ours is None or (theirs is None and reader.line) or cut_off(world, writer, reader):
                 continue  # in a copy that was lost; the copy here never heard of it, or no word can come any more
             said, seen = ours.state, None if theirs is None else theirs.state
-            self.need(seen in _AGREES[said], f"{written.id}: {writer.name} says {said}, {reader.name} says {seen}")
+            forgot = seen == State.ARRIVED.value and said == State.READ.value and reader.line  # read after the copy
+            agrees = seen in _AGREES[said] or forgot
+            self.need(agrees, f"{written.id}: {writer.name} says {said}, {reader.name} says {seen}")
             if seen == State.RETURNED.value and not reader.line:
                 shown = any(each.id == written.id for each in world.history.shown)
                 self.need(not shown, f"{written.id} was shown to {reader.name} and given back")
