@@ -51,7 +51,7 @@ def test_a_changed_request_is_another_or_is_refused(request: relay.Request, at: 
 
 
 nested = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, (1 << 64) - 1) | st.floats() | st.binary(max_size=33) | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers(-9, 2**64 - 1) | st.floats() | st.binary(max_size=33) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=12,
 )
