@@ -121,7 +121,7 @@ def test_a_server_that_stops_syncing_while_it_runs_is_noticed() -> None:
             await stage.settle()
             server.execute("ALTER SYSTEM SET fsync = off")
             server.execute("SELECT pg_reload_conf()")
-            with pytest.raises(StoreFailed):
+            with pytest.raises(StoreNotDurable, match="fsync off"):
                 for _ in range(100):
                     await stage.store.tick(stage.now_ms)
                     await asyncio.sleep(0.05)

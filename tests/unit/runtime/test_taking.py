@@ -64,7 +64,7 @@ def test_what_was_fetched_before_a_road_failed_is_taken_in(tmp_path: Path, monke
     monkeypatch.setattr(FolderCarrier, "fetch", fetch)
     with pytest.raises(OSError, match="no carrier"):
         bo.sync()
-    assert came(bo) >= 3
+    assert came(bo) > 0
 
 
 def test_a_letter_that_comes_again_and_again_asks_for_what_it_lacks_in_its_turn(tmp_path: Path) -> None:
