@@ -215,6 +215,9 @@ _AGREES: dict[str, set[str | None]] = {
 """What the other side may say in the end. Whether a letter may still be under way then is L1's and L2's to say."""
 
 
+_WAS_HELD = "SELECT 1 FROM events WHERE letter = ? AND what LIKE 'held:%' LIMIT 1"
+
+
 class HonestReceipts(Check):
     """I5: a receipt was accepted only for a letter that the other side's program committed."""
 
@@ -231,15 +234,17 @@ class HonestReceipts(Check):
                 if each.arrived_at is not None and _is_whole(person, each.seq):
                     whole.add(each.id)
             elif each.direction == "out" and each.state in _CONFIRMED and each.kind == 0:
-                self._proved(world, each)
+                self._proved(world, person, each)
 
-    def _proved(self, world: WorldSeen, ours: Row) -> None:
+    def _proved(self, world: WorldSeen, writer: PersonSeen, ours: Row) -> None:
         reader = reader_of(world, ours.id)
         if reader is None:
             return
         came, arrived = self._came[reader.name]
         if ours.id in (came if ours.state == State.ANSWERED.value else arrived):
             return
+        if ours.state == State.READ.value and ours.id in came and writer.home.vault.one(_WAS_HELD, ours.seq):
+            return  # its text was read, and its enclosures wait until a person confirms the bond
         theirs = letter(reader, from_base32(ours.id))  # it may have come in the very act that is looked at
         answered = ours.state == State.ANSWERED.value
         whole = theirs is not None and theirs.arrived_at is not None and _is_whole(reader, theirs.seq)
